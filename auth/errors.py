@@ -1,0 +1,37 @@
+"""Why a request may not have what it asks for."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Stable words: metric labels, log fields, and the `reason` of a problem document."""
+
+    ABSENT = "token_absent"
+    AMBIGUOUS = "token_ambiguous"  # more than one token, or one twice
+    MALFORMED = "token_malformed"
+    TOO_LARGE = "token_too_large"
+    UNSUPPORTED = "token_unsupported"  # a restriction or header we know but cannot enforce, or a critical unknown
+    UNKNOWN_KEY = "key_unknown"
+    KEY_NOT_IN_FORCE = "key_not_in_force"
+    BAD_SIGNATURE = "signature_invalid"
+    EXPIRED = "token_expired"
+    NOT_YET_VALID = "token_not_yet_valid"
+    EXPIRY_MISSING = "expiry_missing"
+    WRONG_ISSUER = "issuer_mismatch"
+    WRONG_AUDIENCE = "audience_mismatch"
+    SCOPE_MISSING = "scope_missing"
+    OUT_OF_SCOPE = "path_out_of_scope"
+    WRONG_METHOD = "method_not_allowed_by_token"
+    WRONG_NETWORK = "client_network_mismatch"
+
+
+class Denied(Exception):  # noqa: N818  # "Denied(reason)" reads as the verdict it is
+    """The one error of this room. It never carries the token or a key, only a reason and harmless words."""
+
+    def __init__(self, reason: Reason, detail: str = "") -> None:
+        """`detail` explains to the token's maker; it may name a claim or a limit, never a value from the token."""
+        super().__init__(f"{reason.value}: {detail}" if detail else reason.value)
+        self.reason = reason
+        self.detail = detail
