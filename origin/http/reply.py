@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 from origin.http.spans import ByteSpan
@@ -101,7 +101,17 @@ class Reply:
     status: int
     headers: tuple[Header, ...] = ()
     body: Body = Empty()
+    must_close: bool = False  # nothing that follows on the connection can be trusted
+
+    @property
+    def content(self) -> Content | None:
+        """What the body reads from and the sender releases; None when the reply needs no open object."""
+        match self.body:
+            case FileSlice(content) | Slices(content):
+                return content
+            case Empty() | Bytes() | Stream():
+                return None
 
     def with_headers(self, *more: Header) -> Reply:
         """The same reply with header fields added at the end."""
-        return replace(self, headers=(*self.headers, *more))
+        return Reply(self.status, (*self.headers, *more), self.body, self.must_close)
