@@ -1,1 +1,66 @@
-"""May this viewer have it?"""
+"""May this viewer have it?
+
+Pure: no loop, no clock, no environment, no network; time, keys and requests are arguments. Imports PyJWT and
+cryptography, for cryptography only, and nothing of the rest of Headgate.
+
+Threats, and where each is met:
+
+    forged or altered tokens   strict parsing before any key is touched (`jose`, `strict_json`, `encoding`),
+                               one algorithm per key (`keys`), comparison in constant time (`algorithms`)
+    a weaker door              dialects are bound to a prefix by configuration (`realm`); the first to find a
+                               token answers, and nothing is tried after it has refused (`gate`)
+    a token used elsewhere     path, method, network, audience, issuer, time: one judge for all (`enforce`)
+    a path read in two ways    one spelling, or a refusal (`scope`)
+    two tokens, two readers    more than one is refused (`carriage`)
+    costly input               bounded sizes, depths and counts; matching in linear time
+    leaks                      tokens and keys print as *** and are not pickled (`secret`); errors name rules
+
+Not met here: a viewer who passes a valid token on. Bind tokens to networks or sessions, keep them short.
+"""
+
+from __future__ import annotations
+
+from auth.algorithms import Algorithm
+from auth.carriage import Carriage, Transport, attach
+from auth.claims import Claims
+from auth.dialects import DIALECTS
+from auth.enforce import Policy, enforce
+from auth.errors import Denied, Misuse, Reason
+from auth.explain import Check, Verdict, explain
+from auth.gate import Gate, Grant
+from auth.jwk import key_from_jwk, public_jwks, ring_from_jwks
+from auth.keys import Key, KeyRing
+from auth.realm import Accepted, Realm
+from auth.request import Request
+from auth.scope import PathScope
+from auth.secret import Secret, Token
+
+__all__ = [
+    "DIALECTS",
+    "Accepted",
+    "Algorithm",
+    "Carriage",
+    "Check",
+    "Claims",
+    "Denied",
+    "Gate",
+    "Grant",
+    "Key",
+    "KeyRing",
+    "Misuse",
+    "PathScope",
+    "Policy",
+    "Realm",
+    "Reason",
+    "Request",
+    "Secret",
+    "Token",
+    "Transport",
+    "Verdict",
+    "attach",
+    "enforce",
+    "explain",
+    "key_from_jwk",
+    "public_jwks",
+    "ring_from_jwks",
+]

@@ -15,10 +15,12 @@ class Reason(StrEnum):
     UNSUPPORTED = "token_unsupported"  # a restriction or header we know but cannot enforce, or a critical unknown
     UNKNOWN_KEY = "key_unknown"
     KEY_NOT_IN_FORCE = "key_not_in_force"
+    WRONG_ALGORITHM = "algorithm_mismatch"  # the token names another algorithm than its key
     BAD_SIGNATURE = "signature_invalid"
     EXPIRED = "token_expired"
     NOT_YET_VALID = "token_not_yet_valid"
     EXPIRY_MISSING = "expiry_missing"
+    TOO_LONG_LIVED = "lifetime_too_long"
     WRONG_ISSUER = "issuer_mismatch"
     WRONG_AUDIENCE = "audience_mismatch"
     SCOPE_MISSING = "scope_missing"
@@ -28,10 +30,17 @@ class Reason(StrEnum):
 
 
 class Denied(Exception):  # noqa: N818  # "Denied(reason)" reads as the verdict it is
-    """The one error of this room. It never carries the token or a key, only a reason and harmless words."""
+    """The verdict on a request. It never carries the token or a key, only a reason and harmless words."""
 
     def __init__(self, reason: Reason, detail: str = "") -> None:
-        """`detail` explains to the token's maker; it may name a claim or a limit, never a value from the token."""
+        """`detail` explains to the token's maker; it names claims and limits, never a value of it."""
         super().__init__(f"{reason.value}: {detail}" if detail else reason.value)
         self.reason = reason
         self.detail = detail
+
+
+class Misuse(ValueError):  # noqa: N818
+    """Our own side asks for something unsafe or meaningless: a weak key, a token without an end, a bad realm.
+
+    The words are for operators and never carry a token or key material.
+    """

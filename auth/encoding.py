@@ -1,0 +1,44 @@
+"""Text encodings, each with exactly one accepted spelling per value."""
+
+from __future__ import annotations
+
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+
+_BASE64URL = re.compile(r"[A-Za-z0-9_-]*")
+# Which characters a text may end with when it is two or three longer than a multiple of four: their unused bits are 0.
+_LAST_OF = {2: "AQgw", 3: "AEIMQUYcgkosw048"}
+_BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
+
+
+def base64url_encode(data: bytes) -> str:
+    """Base64url without padding (RFC 7515 §2)."""
+    return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def base64url_decode(text: str) -> bytes:
+    """Strict inverse of `base64url_encode`; ValueError for anything that it never produces.
+
+    Refused: padding, whitespace, the other alphabet, impossible lengths, and unused bits that are not zero
+    (RFC 4648 §3.5), so that a value has one spelling and a token cannot be rewritten without breaking it.
+    """
+    unused = len(text) % 4
+    if not _BASE64URL.fullmatch(text) or unused == 1:
+        raise ValueError("not base64url")
+    if unused and text[-1] not in _LAST_OF[unused]:
+        raise ValueError("not canonical base64url")
+    return urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def percent_decode(text: str) -> str:
+    """Percent-decoding (RFC 3986 §2.1) as UTF-8; ValueError for a broken escape or bytes that are not UTF-8.
+
+    A "+" stays a "+": this is not form decoding.
+    """
+    if "%" not in text:
+        return text
+    if _BROKEN_ESCAPE.search(text):
+        raise ValueError("broken percent-encoding")
+    data = _ESCAPE.sub(lambda escape: bytes.fromhex(escape[1].decode("ascii")), text.encode("utf-8"))
+    return data.decode("utf-8")

@@ -1,0 +1,141 @@
+"""Keys and rings of keys. One key has one algorithm (RFC 8725 §3.1), and rotation is a change of data.
+
+A ring is immutable: whoever refreshes keys builds another ring, and readers see the old one or the new one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import InitVar, dataclass, field
+from typing import TypeAlias
+
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+
+from auth.algorithms import (
+    CURVES,
+    HASH_BYTES,
+    Algorithm,
+    Family,
+    PrivateKey,
+    PublicKey,
+    family,
+    same_algorithm,
+)
+from auth.errors import Misuse
+from auth.secret import Secret
+
+Material: TypeAlias = Secret | PrivateKey | PublicKey
+
+KEY_ID = re.compile(r"[A-Za-z0-9._~:@+/=#-]{1,128}")
+MIN_RSA_BITS = 2048
+MAX_RSA_BITS = 8192  # a larger modulus costs a viewer's request milliseconds
+MAX_CANDIDATES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key. With a private key or a secret it signs and verifies, unless it is `verify_only`.
+
+    `not_before` and `not_after` are Unix seconds; None leaves that side open. `allow_weak` exists to replay
+    published test vectors whose keys are too short, and for nothing else.
+    """
+
+    id: str
+    algorithm: Algorithm
+    material: Material = field(repr=False)
+    verify_only: bool = False
+    not_before: float | None = field(default=None, kw_only=True)
+    not_after: float | None = field(default=None, kw_only=True)
+    allow_weak: InitVar[bool] = field(default=False, kw_only=True)
+    verifying: Secret | PublicKey = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self, allow_weak: bool) -> None:
+        if not KEY_ID.fullmatch(self.id):
+            raise Misuse("a key id is 1 to 128 characters of A-Z a-z 0-9 . _ ~ : @ + / = # -")
+        _check_fit(self)
+        if not allow_weak:
+            _check_strength(self)
+        if self.not_before is not None and self.not_after is not None and self.not_before >= self.not_after:
+            raise Misuse(f"key {self.id}: not_after is not later than not_before")
+        object.__setattr__(self, "verifying", _verifying(self.material))
+
+    @property
+    def signing(self) -> Secret | PrivateKey | None:
+        """What signs, or None when this key only verifies."""
+        if self.verify_only or isinstance(self.material, RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey):
+            return None
+        return self.material
+
+    def accepts(self, algorithm_name: str) -> bool:
+        """Whether a token that names this algorithm may be verified with this key."""
+        return same_algorithm(algorithm_name, self.algorithm)
+
+    def is_in_force(self, now: float, leeway: float = 0) -> bool:
+        """Whether `now` lies in the key's validity, its end excluded; `leeway` seconds widen both sides."""
+        begun = self.not_before is None or now >= self.not_before - leeway
+        return begun and (self.not_after is None or now < self.not_after + leeway)
+
+
+class KeyRing:
+    """The keys of one trust domain, oldest first. Ids are unique; finding one costs the same at any size."""
+
+    __slots__ = ("_by_id", "keys")
+
+    def __init__(self, keys: Iterable[Key] = ()) -> None:
+        """Misuse when two keys share an id."""
+        self.keys = tuple(keys)
+        self._by_id = {key.id: key for key in self.keys}
+        if len(self._by_id) != len(self.keys):
+            raise Misuse("two keys of a ring have the same id")
+
+    def __repr__(self) -> str:
+        return f"KeyRing({', '.join(f'{key.id}:{key.algorithm}' for key in self.keys)})"
+
+    def find(self, key_id: str) -> Key | None:
+        """The key with that id."""
+        return self._by_id.get(key_id)
+
+    def candidates(self, algorithm_name: str) -> tuple[Key, ...]:
+        """The keys to try for a token without a key id: the newest few of that algorithm, newest first."""
+        return tuple(key for key in reversed(self.keys) if key.accepts(algorithm_name))[:MAX_CANDIDATES]
+
+    def signer(self, now: float) -> Key | None:
+        """The key to sign with: of those in force that can sign, the one whose validity began last."""
+        able = [key for key in reversed(self.keys) if key.signing is not None and key.is_in_force(now)]
+        return max(able, key=lambda key: key.not_before or 0, default=None)
+
+
+def _verifying(material: Material) -> Secret | PublicKey:
+    if isinstance(material, RSAPrivateKey | EllipticCurvePrivateKey | Ed25519PrivateKey):
+        return material.public_key()
+    return material
+
+
+def _check_fit(key: Key) -> None:
+    fits: bool
+    match family(key.algorithm):
+        case Family.HMAC:
+            fits = isinstance(key.material, Secret)
+        case Family.RSA:
+            fits = isinstance(key.material, RSAPrivateKey | RSAPublicKey)
+        case Family.EC:
+            fits = isinstance(key.material, EllipticCurvePrivateKey | EllipticCurvePublicKey) and isinstance(
+                key.material.curve, CURVES[key.algorithm]
+            )
+        case Family.OKP:
+            fits = isinstance(key.material, Ed25519PrivateKey | Ed25519PublicKey)
+    if not fits:
+        raise Misuse(f"key {key.id}: its material is not for {key.algorithm}")
+
+
+def _check_strength(key: Key) -> None:
+    """RFC 7518 §3.2 and §3.3: a MAC key as long as the hash, an RSA modulus of 2048 bits."""
+    if isinstance(key.material, Secret) and len(key.material.reveal()) < HASH_BYTES[key.algorithm]:
+        raise Misuse(f"key {key.id}: {key.algorithm} needs at least {HASH_BYTES[key.algorithm]} bytes")
+    if isinstance(key.material, RSAPrivateKey | RSAPublicKey):
+        bits = key.material.key_size
+        if not MIN_RSA_BITS <= bits <= MAX_RSA_BITS:
+            raise Misuse(f"key {key.id}: an RSA modulus has {MIN_RSA_BITS} to {MAX_RSA_BITS} bits, not {bits}")
