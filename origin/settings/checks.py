@@ -1,0 +1,109 @@
+"""Rules that hold between keys. Each finding names the keys it rests on, so that a broken one silences it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from origin.settings.problems import Problem, did_you_mean
+from origin.settings.tree import Mount, Settings
+
+RESERVED_PREFIXES = ("/time", "/.well-known", "/playback", "/player")
+_EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104  # compared with, not listened on
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A problem between keys, and the other keys that the rule has read."""
+
+    problem: Problem
+    reads: tuple[str, ...] = ()
+
+
+def findings(settings: Settings, dialects: Collection[str]) -> Iterator[Finding]:
+    """Everything that does not fit together; `dialects` are the token dialects there are."""
+    yield from _listener_findings(settings)
+    if not settings.mount:
+        yield Finding(Problem("mount", "is missing: there is nothing to serve", "add a [[mount]]"))
+    yield from _prefix_findings(settings.mount)
+    for index, mount in enumerate(settings.mount):
+        at = f"mount[{index}]"
+        yield from _access_findings(at, mount)
+        yield from _dialect_findings(at, mount, dialects)
+        yield from _ring_findings(at, mount, settings.keyrings)
+        yield from _cors_findings(at, mount)
+        yield from _edge_findings(at, mount)
+
+
+def _listener_findings(settings: Settings) -> Iterator[Finding]:
+    public, admin = settings.public, settings.admin
+    hosts = {public.host, admin.host}
+    if public.port == admin.port != 0 and (len(hosts) == 1 or hosts & _EVERYWHERE):
+        problem = Problem("admin.port", "is the public listener's port", "the admin listener needs its own")
+        yield Finding(problem, ("admin.host", "public.host", "public.port"))
+
+
+def _prefix_findings(mounts: tuple[Mount, ...]) -> Iterator[Finding]:
+    first: dict[str, str] = {}
+    for index, mount in enumerate(mounts):
+        key = f"mount[{index}].prefix"
+        reserved = next((own for own in RESERVED_PREFIXES if f"{mount.prefix}/".startswith(f"{own}/")), None)
+        if reserved:
+            yield Finding(Problem(key, f"lies in {reserved}, which is the gateway's own"))
+        if mount.prefix in first:
+            other = first[mount.prefix]
+            yield Finding(Problem(key, f"is the same as {other}"), (other,))
+        first.setdefault(mount.prefix, key)
+
+
+def _access_findings(at: str, mount: Mount) -> Iterator[Finding]:
+    reads = (f"{at}.access",)
+    match mount.access:
+        case "open" if mount.keys is not None:
+            hint = 'remove it, or set access = "signed"'
+            yield Finding(Problem(f"{at}.keys", "has no effect on an open mount", hint), reads)
+        case "signed" if mount.keys is None:
+            problem = Problem(f"{at}.keys", 'is required when access is "signed"', "name a key ring")
+            yield Finding(problem, reads)
+    if mount.access == "signed" and not mount.dialects:
+        yield Finding(Problem(f"{at}.dialects", 'needs a dialect when access is "signed"'), reads)
+
+
+def _dialect_findings(at: str, mount: Mount, dialects: Collection[str]) -> Iterator[Finding]:
+    for index, dialect in enumerate(mount.dialects):
+        if dialect not in dialects:
+            hint = did_you_mean(dialect, dialects) or f"known: {', '.join(dialects)}"
+            yield Finding(Problem(f"{at}.dialects[{index}]", "is not a known dialect", hint))
+
+
+def _ring_findings(at: str, mount: Mount, rings: Collection[str]) -> Iterator[Finding]:
+    if mount.keys is not None and mount.keys not in rings:
+        hint = did_you_mean(mount.keys, rings) or f"add a table [keyrings.{mount.keys}]"
+        problem = Problem(f"{at}.keys", f'names the key ring "{mount.keys}", which does not exist', hint)
+        yield Finding(problem, (f"keyrings.{mount.keys}",))
+
+
+def _cors_findings(at: str, mount: Mount) -> Iterator[Finding]:
+    cors, key = mount.cors, f"{at}.cors.origins"
+    has_wildcard = "*" in cors.origins
+    if has_wildcard and len(cors.origins) > 1:
+        yield Finding(Problem(key, 'has "*" beside named origins', 'keep "*" alone, or the names'))
+    if has_wildcard and cors.credentials:
+        problem = Problem(key, 'may not hold "*" when credentials are allowed', "name the origins")
+        yield Finding(problem, (f"{at}.cors.credentials",))
+    if mount.access == "signed" and mount.propagate == "cookie" and cors.origins and not cors.credentials:
+        hint = "name the origins and allow credentials, or set origins = []"
+        problem = Problem(f"{at}.cors.credentials", 'must be true when propagate is "cookie"', hint)
+        yield Finding(problem, (f"{at}.access", f"{at}.propagate", key))
+
+
+def _edge_findings(at: str, mount: Mount) -> Iterator[Finding]:
+    edge, key = mount.edge, f"{at}.edge.secrets"
+    if edge.trust != "none" and not edge.secrets:
+        problem = Problem(key, f'needs a secret when trust is "{edge.trust}"', "16 characters or more")
+        yield Finding(problem, (f"{at}.edge.trust",))
+    if edge.trust == "none" and edge.secrets:
+        problem = Problem(key, 'has no effect while trust is "none"', 'set trust to "verifies" or "asks"')
+        yield Finding(problem, (f"{at}.edge.trust",))
+    if len({secret.get_secret_value() for secret in edge.secrets}) < len(edge.secrets):
+        yield Finding(Problem(key, "holds the same secret twice"))

@@ -1,0 +1,212 @@
+"""Every key there is, once: its type, its default and the words that describe it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
+
+from origin.settings.values import (
+    Authority,
+    ByteCount,
+    Count,
+    EdgeSecret,
+    File,
+    Flag,
+    HeaderName,
+    Host,
+    Lifetime,
+    Network,
+    Origin,
+    Port,
+    Prefix,
+    RedisUrl,
+    RingName,
+    Seconds,
+    Storage,
+    Timeout,
+    WholeSeconds,
+    Word,
+)
+
+DIALECTS = ("jwt",)  # the token dialects a mount may accept
+
+Loop = Literal["uvloop+fast", "uvloop", "asyncio+fast", "asyncio"]
+LogFormat = Literal["json", "text"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+Access = Literal["open", "signed"]
+Propagation = Literal["query", "define", "path", "cookie", "none"]
+DashDefine = Literal["rewrite", "annex-i"]
+Trust = Literal["none", "verifies", "asks"]
+
+
+class Table(BaseModel):
+    """A TOML table: frozen, without unknown keys, and never quoting a value in an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Public(Table):
+    """The listener that players and edges see."""
+
+    host: Host = Field("127.0.0.1", description="Address to listen on.")
+    port: Port = Field(8080, description="Port to listen on; 0 takes any free one.")
+    trusted_proxies: tuple[Network, ...] = Field(
+        (),
+        description="Networks whose `Forwarded` and `X-Forwarded-For` fields are believed when the "
+        "viewer's address is worked out; where both are sent they must agree.",
+    )
+    keepalive_seconds: Timeout = Field(
+        75.0, description="How long an idle connection is kept; longer than the edge in front keeps it."
+    )
+    header_seconds: Timeout = Field(10.0, description="How long a client may take to send a request's header.")
+    max_connections: Count = Field(10_000, description="Connections held at once by one worker; more are closed.")
+
+
+class Admin(Table):
+    """The listener for control, metrics and health; never public."""
+
+    host: Host = Field("127.0.0.1", description="Address to listen on.")
+    port: Port = Field(9080, description="Port to listen on; 0 takes any free one.")
+
+
+class Server(Table):
+    """How a process runs."""
+
+    loop: Loop = Field("uvloop+fast", description="Event loop; `+fast` adds the faster transports.")
+    drain_seconds: Seconds = Field(
+        10.0, description="How long transfers in progress may take to end when the process is told to stop."
+    )
+
+
+class Log(Table):
+    """What is written about the process and about requests."""
+
+    level: LogLevel = Field("info", description="The least severe process log record that is written.")
+    access: Flag = Field(True, description="Write one line per request.")
+    format: LogFormat = Field("json", description="Shape of the process log: `json` for programs, `text` for people.")
+
+
+class Cache(Table):
+    """The two cache tiers behind every mount."""
+
+    memory_bytes: ByteCount = Field(
+        67_108_864,
+        description='Memory for cached manifests per worker, in bytes or as a size such as "64MiB".',
+    )
+    redis: RedisUrl | None = Field(
+        None,
+        description="Redis URL of the tier that workers and machines share; without it each worker is alone.",
+    )
+    namespace: Word = Field("headgate", description="First part of every key in Redis: one per deployment.")
+    redis_timeout_seconds: Timeout = Field(
+        0.25, description="How long Redis may take before the answer comes from memory or storage instead."
+    )
+
+
+class Keyring(Table):
+    """A named set of signing keys."""
+
+    file: File = Field(description="Key set file, relative to this file.")
+
+
+class Cors(Table):
+    """Which web pages may read the answers."""
+
+    origins: tuple[Origin, ...] = Field(
+        ("*",), description="Origins that may read; `*` alone is any, an empty list is none."
+    )
+    credentials: Flag = Field(False, description="Allow cookies to be sent; needs origins that are named.")
+    max_age_seconds: WholeSeconds = Field(600, description="How long a browser may remember a preflight answer.")
+
+
+class MountCache(Table):
+    """How long answers may be kept, here and at the edge."""
+
+    recheck_seconds: Seconds = Field(
+        1.0, description="How long a manifest or file is used before storage is asked whether it has changed."
+    )
+    segments: Lifetime = Field(
+        "immutable",
+        description="Lifetime of segments: `immutable` when a name never gets other bytes, else seconds.",
+    )
+    manifest_seconds: WholeSeconds = Field(10, description="Lifetime of a manifest at a player.")
+    edge_manifest_seconds: WholeSeconds = Field(
+        3600, description="Lifetime of a manifest at a shared cache that may store it."
+    )
+    edge_stale_seconds: WholeSeconds = Field(
+        60,
+        description="How long a shared cache may use a stale answer while it asks, or when asking fails.",
+    )
+
+
+class MountEdge(Table):
+    """Whether a CDN edge in front checks tokens, and how it proves to be that edge."""
+
+    trust: Trust = Field(
+        "none",
+        description="`verifies`: the edge checks tokens itself; `asks`: it asks here on each request; "
+        "`none`: signed answers are for the viewer alone and no shared cache stores them.",
+    )
+    secrets: tuple[EdgeSecret, ...] = Field(
+        (),
+        max_length=2,
+        description="What the edge proves itself with, 16 characters or more; two during a change.",
+    )
+    header: HeaderName = Field("X-Headgate-Edge", description="Request header field that carries the edge's secret.")
+
+
+class Mount(Table):
+    """A URL prefix, the storage behind it, and who may have what is there."""
+
+    prefix: Prefix = Field(description='URL path this mount answers, such as "/vod".')
+    storage: Storage = Field(
+        description="Where its objects are: a `file:` directory, absolute or relative to this file; "
+        "an `http:` or `https:` upstream; or `memory:`."
+    )
+    access: Access = Field(description="`open` to everybody, or `signed`: only with a valid token.")
+    dialects: tuple[str, ...] = Field(("jwt",), description="Token dialects that are accepted.")
+    keys: RingName | None = Field(None, description="Name of the key ring; required when access is `signed`.")
+    propagate: Propagation = Field(
+        "query",
+        description="How the token reaches what a manifest names: in the `query`, by `define` (players fill "
+        "it in), in the `path`, as a `cookie`, or not at all.",
+    )
+    dash_define: DashDefine = Field(
+        "annex-i",
+        description="What `define` means for DASH: players add the query to segment URLs themselves, as `annex-i` of "
+        "the standard says, or `rewrite`, which writes the token into each URL, for players that do not know it.",
+    )
+    token_name: Word = Field("token", description="Name of the query parameter, path segment or cookie.")
+    audience: tuple[str, ...] = Field((), description="Accepted audiences; empty accepts only tokens that name none.")
+    issuers: tuple[str, ...] = Field((), description="Accepted issuers; empty accepts any.")
+    leeway_seconds: WholeSeconds = Field(
+        5, le=300, description="How far clocks may differ when a token's times are judged."
+    )
+    require_path_scope: Flag = Field(True, description="Refuse tokens that do not say which paths they cover.")
+    hosts: tuple[Authority, ...] = Field(
+        (),
+        description="Authorities that are this service: absolute URLs in manifests that name one of them "
+        "get tokens too, all others never do.",
+    )
+    asset_depth: Count = Field(1, le=16, description="How many leading path segments below the prefix name an asset.")
+    compress: Flag = Field(True, description="Compress manifests for clients that accept it.")
+    cors: Cors = Field(Cors(), description="Which web pages may read the answers.")
+    cache: MountCache = Field(MountCache(), description="How long answers may be kept, here and at the edge.")
+    edge: MountEdge = Field(MountEdge(), description="What the edge in front is trusted with.")
+
+
+class Settings(Table):
+    """The whole configuration."""
+
+    public: Public = Field(Public(), description="The listener that players and edges see.")
+    admin: Admin = Field(Admin(), description="The listener for control, metrics and health; never public.")
+    server: Server = Field(Server(), description="How a process runs.")
+    log: Log = Field(Log(), description="What is written about the process and about requests.")
+    cache: Cache = Field(Cache(), description="The two cache tiers behind every mount.")
+    keyrings: Annotated[Mapping[RingName, Keyring], AfterValidator(MappingProxyType), PlainSerializer(dict)] = Field(
+        {}, validate_default=True, description="Named sets of signing keys."
+    )
+    mount: tuple[Mount, ...] = Field((), description="URL prefixes and what is behind them.")

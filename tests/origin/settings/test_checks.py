@@ -1,0 +1,94 @@
+"""Rules between keys: each row breaks one of them, and only that one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from origin.settings import Problem, SettingsError, parse
+
+RINGS = {"main": {"file": "keys.json"}}
+SIGNED = {"prefix": "/vod", "storage": "memory:", "access": "signed", "keys": "main"}
+OPEN = {"prefix": "/vod", "storage": "memory:", "access": "open"}
+NAMED = {"origins": ["https://a.example"]}
+SECRET = "sixteen-characters"
+
+
+def judge(tables: dict[str, object]) -> tuple[Problem, ...]:
+    try:
+        parse(tables, Path("/etc/headgate"))
+    except SettingsError as error:
+        return error.problems
+    return ()
+
+
+@pytest.mark.parametrize(
+    ("mount", "key"),
+    [
+        (SIGNED | {"keys": "mian"}, "mount[0].keys"),
+        ({"prefix": "/vod", "storage": "memory:", "access": "signed"}, "mount[0].keys"),
+        (OPEN | {"keys": "main"}, "mount[0].keys"),
+        (SIGNED | {"dialects": []}, "mount[0].dialects"),
+        (SIGNED | {"dialects": ["jwt", "jot"]}, "mount[0].dialects[1]"),
+        (OPEN | {"prefix": "/time"}, "mount[0].prefix"),
+        (OPEN | {"prefix": "/player/x"}, "mount[0].prefix"),
+        (OPEN | {"prefix": "/playback"}, "mount[0].prefix"),
+        (SIGNED | {"propagate": "cookie"}, "mount[0].cors.credentials"),
+        (SIGNED | {"propagate": "cookie", "cors": NAMED}, "mount[0].cors.credentials"),
+        (OPEN | {"cors": {"credentials": True}}, "mount[0].cors.origins"),
+        (OPEN | {"cors": {"origins": ["*", "https://a.example"]}}, "mount[0].cors.origins"),
+        (
+            SIGNED | {"edge": {"trust": "asks", "secrets": [SECRET + n for n in "123"]}},
+            "mount[0].edge.secrets",
+        ),
+        (SIGNED | {"edge": {"trust": "verifies"}}, "mount[0].edge.secrets"),
+        (SIGNED | {"edge": {"secrets": [SECRET]}}, "mount[0].edge.secrets"),
+        (SIGNED | {"edge": {"trust": "asks", "secrets": [SECRET, SECRET]}}, "mount[0].edge.secrets"),
+    ],
+)
+def test_one_rule_broken(mount: dict[str, object], key: str) -> None:
+    assert [problem.key for problem in judge({"keyrings": RINGS, "mount": [mount]})] == [key]
+
+
+@pytest.mark.parametrize(
+    "mount",
+    [
+        SIGNED,
+        OPEN,
+        OPEN | {"prefix": "/timely"},
+        SIGNED | {"propagate": "cookie", "cors": NAMED | {"credentials": True}},
+        SIGNED | {"propagate": "cookie", "cors": {"origins": []}},
+        SIGNED | {"edge": {"trust": "asks", "secrets": [SECRET, SECRET + "2"]}},
+    ],
+)
+def test_what_fits_together(mount: dict[str, object]) -> None:
+    assert judge({"keyrings": RINGS, "mount": [mount]}) == ()
+
+
+def test_a_misspelt_ring_is_suggested() -> None:
+    (problem,) = judge({"keyrings": RINGS, "mount": [SIGNED | {"keys": "mian"}]})
+    assert problem.hint == "did you mean main?"
+
+
+def test_prefixes_are_unique() -> None:
+    problems = judge({"mount": [OPEN, OPEN | {"prefix": "/live"}, OPEN]})
+    assert [str(problem) for problem in problems] == ["mount[2].prefix: is the same as mount[0].prefix"]
+
+
+def test_something_is_mounted() -> None:
+    assert [problem.key for problem in judge({})] == ["mount"]
+
+
+@pytest.mark.parametrize(
+    ("public", "admin", "collides"),
+    [
+        ({}, {"port": 8080}, True),
+        ({"host": "0.0.0.0"}, {"port": 8080}, True),
+        ({"host": "10.0.0.1"}, {"port": 8080}, False),
+        ({"port": 0}, {"port": 0}, False),
+    ],
+)
+def test_listeners_need_two_places(public: dict[str, object], admin: dict[str, object], collides: bool) -> None:
+    problems = judge({"public": public, "admin": admin, "mount": [OPEN]})
+    assert [problem.key for problem in problems] == ["admin.port"] * collides
