@@ -1,0 +1,163 @@
+"""Every metric there is, declared once: name, type, labels and help."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+_FIRST_BYTE_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+_STORE_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
+_LAG_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
+
+
+class MetricType(StrEnum):
+    """The words of the exposition format."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """One metric family. Base units: seconds and bytes."""
+
+    name: str
+    type: MetricType
+    help: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()  # upper bounds of a histogram
+
+
+REQUESTS = Declaration(
+    "headgate_requests_total",
+    MetricType.COUNTER,
+    "Requests answered, by mount, kind of object and status code.",
+    ("mount", "kind", "code"),
+)
+FIRST_BYTE = Declaration(
+    "headgate_time_to_first_byte_seconds",
+    MetricType.HISTOGRAM,
+    "Time from a request's header to the first byte of its answer.",
+    ("mount", "kind"),
+    _FIRST_BYTE_BUCKETS,
+)
+BYTES_SENT = Declaration(
+    "headgate_sent_bytes_total",
+    MetricType.COUNTER,
+    "Body bytes handed to the network.",
+    ("mount", "kind"),
+)
+IN_FLIGHT = Declaration("headgate_requests_in_flight", MetricType.GAUGE, "Requests being answered now.")
+CACHE_OUTCOMES = Declaration(
+    "headgate_cache_outcomes_total", MetricType.COUNTER, "Cache look-ups, by how they ended.", ("outcome",)
+)
+CACHE_EVENTS = Declaration(
+    "headgate_cache_events_total",
+    MetricType.COUNTER,
+    "What happened in the cache beside look-ups: failed sources, skipped or dropped writes, unusable entries.",
+    ("event",),
+)
+CACHE_ENTRIES = Declaration("headgate_cache_entries", MetricType.GAUGE, "Entries held in memory.")
+CACHE_BYTES = Declaration("headgate_cache_bytes", MetricType.GAUGE, "Memory the held entries weigh.")
+CACHE_EVICTED = Declaration(
+    "headgate_cache_evicted_total", MetricType.COUNTER, "Entries pushed out of memory to make room."
+)
+L2_OPERATIONS = Declaration(
+    "headgate_l2_operations_total",
+    MetricType.COUNTER,
+    "Operations on the shared cache tier, by operation and result.",
+    ("operation", "result"),
+)
+L2_SECONDS = Declaration(
+    "headgate_l2_operation_seconds",
+    MetricType.HISTOGRAM,
+    "Duration of operations on the shared cache tier.",
+    ("operation",),
+    _STORE_BUCKETS,
+)
+L2_BREAKER = Declaration(
+    "headgate_l2_breaker_state",
+    MetricType.GAUGE,
+    "1 for the state the shared tier's circuit breaker is in, 0 for the others.",
+    ("state",),
+)
+TOKEN_DECISIONS = Declaration(
+    "headgate_token_decisions_total",
+    MetricType.COUNTER,
+    'Decisions about tokens, by dialect and reason; the reason "ok" admits.',
+    ("mount", "dialect", "reason"),
+)
+STORAGE_OPERATIONS = Declaration(
+    "headgate_storage_operations_total",
+    MetricType.COUNTER,
+    "Opens and reads asked of storage, by result; bytes that go straight from a descriptor are not among them.",
+    ("mount", "operation", "result"),
+)
+STORAGE_SECONDS = Declaration(
+    "headgate_storage_operation_seconds",
+    MetricType.HISTOGRAM,
+    "Time that opens and reads of storage took.",
+    ("mount", "operation"),
+    _STORE_BUCKETS,
+)
+MANIFESTS_REFUSED = Declaration(
+    "headgate_manifests_refused_total",
+    MetricType.COUNTER,
+    "Manifests that could not be understood well enough to be served, by reason.",
+    ("mount", "reason"),
+)
+ACCESS_LOG_DROPPED = Declaration(
+    "headgate_access_log_dropped_total",
+    MetricType.COUNTER,
+    "Access log lines dropped because they came faster than they could be written.",
+)
+LOOP_LAG = Declaration(
+    "headgate_event_loop_lag_seconds",
+    MetricType.HISTOGRAM,
+    "How much later than asked for the event loop ran a timer.",
+    (),
+    _LAG_BUCKETS,
+)
+BUILD_INFO = Declaration(
+    "headgate_build_info", MetricType.GAUGE, "Always 1; the labels name what runs.", ("version", "python")
+)
+
+DECLARATIONS = (
+    REQUESTS,
+    FIRST_BYTE,
+    BYTES_SENT,
+    IN_FLIGHT,
+    CACHE_OUTCOMES,
+    CACHE_EVENTS,
+    CACHE_ENTRIES,
+    CACHE_BYTES,
+    CACHE_EVICTED,
+    L2_OPERATIONS,
+    L2_SECONDS,
+    L2_BREAKER,
+    TOKEN_DECISIONS,
+    STORAGE_OPERATIONS,
+    STORAGE_SECONDS,
+    MANIFESTS_REFUSED,
+    ACCESS_LOG_DROPPED,
+    LOOP_LAG,
+    BUILD_INFO,
+)
+
+
+# Families that the metrics library gives about the process itself; their names begin so.
+PROCESS_FAMILIES = ("process_", "python_gc_")
+_ABOUT_THE_PROCESS = """
+Beside these, families that begin with `process_` (CPU time, memory, open descriptors, start time; on Linux) and with
+`python_gc_` (garbage collection) say how the process itself fares.
+"""
+
+
+def metrics_markdown() -> str:
+    """Every metric as one Markdown table."""
+    head = "| metric | type | labels | meaning |\n|---|---|---|---|\n"
+    rows = (
+        f"| `{metric.name}` | {metric.type} | {', '.join(metric.labels)} | {metric.help} |" for metric in DECLARATIONS
+    )
+    return head + "\n".join(rows) + "\n" + _ABOUT_THE_PROCESS

@@ -1,0 +1,167 @@
+"""The declared metrics as live counters of one process, and their exposition.
+
+Label values come from closed sets alone: what is not in its set is counted as "-", so no client, however
+inventive, adds a time series.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Collection
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, GCCollector, Histogram, ProcessCollector
+
+from auth.errors import Reason
+from cache.outcome import BreakerState, Event, Operation, Outcome, Result
+from origin.media.kinds import Kind
+from origin.telemetry import declarations as declared
+from origin.telemetry.declarations import Declaration
+
+UNKNOWN = "-"
+ADMITTED = "ok"
+
+_REASONS = frozenset({ADMITTED, *Reason})
+_CODES = frozenset(HTTPStatus)
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """The label values that this process may use, beside those that are enums."""
+
+    mounts: Collection[str] = ()  # prefixes, "/vod"
+    dialects: Collection[str] = ()
+    manifest_reasons: Collection[str] = ()
+    storage_operations: Collection[str] = ()
+    storage_results: Collection[str] = ()
+
+
+class RequestSeries:
+    """The series of one combination of mount, kind and status: what a hot path keeps at hand."""
+
+    __slots__ = ("_bytes", "_count", "_first_byte")
+
+    def __init__(self, count: Counter, first_byte: Histogram, sent: Counter) -> None:
+        """Each argument already carries its label values."""
+        self._count = count
+        self._first_byte = first_byte
+        self._bytes = sent
+
+    def record(self, first_byte_seconds: float, sent_bytes: int) -> None:
+        """Count one finished request."""
+        self._count.inc()
+        self._first_byte.observe(first_byte_seconds)
+        self._bytes.inc(sent_bytes)
+
+
+class Metrics:
+    """The metrics of one process, on a registry of their own. It is also the cache's `Recorder`."""
+
+    def __init__(self, vocabulary: Vocabulary, version: str) -> None:
+        """`vocabulary` bounds the labels; `version` is the gateway's."""
+        self.registry = CollectorRegistry(auto_describe=False)
+        self._words = vocabulary
+        self._series: dict[tuple[str, str, str], RequestSeries] = {}
+        self._decisions: dict[tuple[str, str, str], Counter] = {}
+        self._requests = self._counter(declared.REQUESTS)
+        self._first_byte = self._histogram(declared.FIRST_BYTE)
+        self._bytes_sent = self._counter(declared.BYTES_SENT)
+        self.in_flight = self._gauge(declared.IN_FLIGHT)
+        self._cache_outcomes = self._counter(declared.CACHE_OUTCOMES)
+        self._cache_events = self._counter(declared.CACHE_EVENTS)
+        self._cache_entries = self._gauge(declared.CACHE_ENTRIES)
+        self._cache_bytes = self._gauge(declared.CACHE_BYTES)
+        self._cache_evicted = self._counter(declared.CACHE_EVICTED)
+        self._l2_operations = self._counter(declared.L2_OPERATIONS)
+        self._l2_seconds = self._histogram(declared.L2_SECONDS)
+        self._l2_breaker = self._gauge(declared.L2_BREAKER)
+        self._token_decisions = self._counter(declared.TOKEN_DECISIONS)
+        self._storage_operations = self._counter(declared.STORAGE_OPERATIONS)
+        self._storage_seconds = self._histogram(declared.STORAGE_SECONDS)
+        self._manifests_refused = self._counter(declared.MANIFESTS_REFUSED)
+        self._access_log_dropped = self._counter(declared.ACCESS_LOG_DROPPED)
+        self._loop_lag = self._histogram(declared.LOOP_LAG)
+        self._gauge(declared.BUILD_INFO).labels(version, platform.python_version()).set(1)
+        self.breaker(BreakerState.CLOSED)
+        ProcessCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+
+    def request(self, mount: str, kind: Kind, status: int) -> RequestSeries:
+        """Where requests with these facts are counted."""
+        key = (_known(mount, self._words.mounts), kind.value, str(status) if status in _CODES else UNKNOWN)
+        series = self._series.get(key)
+        if series is None:
+            series = self._series[key] = RequestSeries(
+                self._requests.labels(*key),
+                self._first_byte.labels(*key[:2]),
+                self._bytes_sent.labels(*key[:2]),
+            )
+        return series
+
+    def looked_up(self, outcome: Outcome) -> None:
+        """Count one cache look-up."""
+        self._cache_outcomes.labels(outcome.value).inc()
+
+    def operated(self, operation: Operation, result: Result, seconds: float) -> None:
+        """Count and time one operation on the shared cache tier."""
+        self._l2_operations.labels(operation.value, result.value).inc()
+        self._l2_seconds.labels(operation.value).observe(seconds)
+
+    def breaker(self, state: BreakerState) -> None:
+        """Say which state the breaker is in now."""
+        for each in BreakerState:
+            self._l2_breaker.labels(each.value).set(each is state)
+
+    def resized(self, entries: int, size_bytes: int, evicted: int) -> None:
+        """Say what the first cache tier holds now, after pushing `evicted` entries out."""
+        self._cache_entries.set(entries)
+        self._cache_bytes.set(size_bytes)
+        self._cache_evicted.inc(evicted)
+
+    def happened(self, event: Event) -> None:
+        """Count one event of the cache."""
+        self._cache_events.labels(event.value).inc()
+
+    def token_decision(self, mount: str, dialect: str, reason: str = ADMITTED) -> None:
+        """Count one decision about a token: `ADMITTED`, or the value of a `Reason`."""
+        words = (mount, dialect, reason)
+        counter = self._decisions.get(words)
+        if counter is None:
+            known = (_known(mount, self._words.mounts), _known(dialect, self._words.dialects), _known(reason, _REASONS))
+            counter = self._token_decisions.labels(*known)
+            if known == words:
+                self._decisions[words] = counter
+        counter.inc()
+
+    def storage(self, mount: str, operation: str, result: str, seconds: float) -> None:
+        """Count and time one open or read of storage."""
+        where = (_known(mount, self._words.mounts), _known(operation, self._words.storage_operations))
+        self._storage_operations.labels(*where, _known(result, self._words.storage_results)).inc()
+        self._storage_seconds.labels(*where).observe(seconds)
+
+    def manifest_refused(self, mount: str, reason: str) -> None:
+        """Count a manifest that was not served."""
+        known_reason = _known(reason, self._words.manifest_reasons)
+        self._manifests_refused.labels(_known(mount, self._words.mounts), known_reason).inc()
+
+    def access_log_dropped(self, lines: int) -> None:
+        """Count access log lines that were not written."""
+        self._access_log_dropped.inc(lines)
+
+    def loop_lag(self, seconds: float) -> None:
+        """Record how late the event loop was."""
+        self._loop_lag.observe(seconds)
+
+    def _counter(self, metric: Declaration) -> Counter:
+        return Counter(metric.name, metric.help, metric.labels, registry=self.registry)
+
+    def _gauge(self, metric: Declaration) -> Gauge:
+        return Gauge(metric.name, metric.help, metric.labels, registry=self.registry)
+
+    def _histogram(self, metric: Declaration) -> Histogram:
+        return Histogram(metric.name, metric.help, metric.labels, registry=self.registry, buckets=metric.buckets)
+
+
+def _known(word: str, words: Collection[str]) -> str:
+    return word if word in words else UNKNOWN

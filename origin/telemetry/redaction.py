@@ -1,0 +1,100 @@
+"""Takes tokens out of what is written down: request targets, header fields, free text.
+
+Where a name might be a token's name in some spelling, its whole value goes: a log that hides too much is an
+inconvenience, one that shows a token is a breach.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+REDACTED = "[redacted]"
+
+# Names that carry credentials in one dialect or another, whatever a mount is configured to call its own.
+CREDENTIAL_NAMES = frozenset(
+    {
+        "access_token",
+        "cat",
+        "edge-cache-token",
+        "hdnea",
+        "hdntl",
+        "hdnts",
+        "hmac",
+        "jwt",
+        "md5",
+        "password",
+        "policy",
+        "sig",
+        "signature",
+        "token",
+        "urisigningpackage",
+    }
+)
+_CREDENTIAL_FIELDS = frozenset(
+    {"authorization", "proxy-authorization", "cookie", "set-cookie", "cta-common-access-token"}
+)
+_TARGET_FIELDS = frozenset({"referer", "location", "content-location", "x-original-uri", "x-forwarded-uri"})
+_MAX_DECODINGS = 4
+
+# Two runs are enough: a token cut off before its signature still says who the viewer is.
+_JWT = re.compile(r"eyJ[A-Za-z0-9_-]{4,}(?:(?:\.|%2[eE])[A-Za-z0-9_-]*)+")
+_USER_INFO = re.compile(r"(//)[^/?#]*@")
+
+
+def redact_text(text: str) -> str:
+    """`text` with all that looks like a JWT (RFC 7519 §3) masked: base64url runs behind an opening `eyJ`."""
+    return _JWT.sub(REDACTED, text) if "eyJ" in text else text
+
+
+@dataclass(frozen=True, slots=True)
+class Redactor:
+    """Knows the names under which tokens travel here. Build it with `redactor`."""
+
+    pattern: re.Pattern[str]  # a token name followed by "="
+    secret_fields: frozenset[str]  # lower-case header field names whose value is a credential
+
+    def target(self, target: str) -> str:
+        """A request target or URL without tokens in its query, path segments or user information."""
+        if "=" not in target and "%" not in target and "@" not in target:
+            return redact_text(target)
+        path, mark, query = target.partition("?")
+        path = _USER_INFO.sub(rf"\1{REDACTED}@", path)
+        shown_path = "/".join(map(self._piece, path.split("/")))
+        return redact_text(shown_path + mark + "&".join(map(self._piece, query.split("&"))))
+
+    def header(self, name: str, value: str) -> str:
+        """A header field's value without credentials; `name` in any case."""
+        name = name.lower()
+        if name in _CREDENTIAL_FIELDS or name in self.secret_fields:
+            return REDACTED
+        return self.target(value) if name in _TARGET_FIELDS else redact_text(value)
+
+    def _piece(self, piece: str) -> str:
+        """One path segment or query parameter; its value goes if a token's name is anywhere in it."""
+        decoded = _decoded(piece)
+        if decoded is not None and not self.pattern.search(decoded) and not _JWT.search(decoded):
+            return piece
+        name, equals, _ = piece.partition("=")
+        is_plain_name = bool(equals) and name.isascii() and name.replace("_", "").replace("-", "").isalnum()
+        return f"{name}={REDACTED}" if is_plain_name else REDACTED
+
+
+def redactor(token_names: frozenset[str], secret_fields: frozenset[str] = frozenset()) -> Redactor:
+    """A redactor for the configured token names and the header fields that carry secrets."""
+    names = sorted(re.escape(name.lower()) for name in token_names | CREDENTIAL_NAMES)
+    pattern = re.compile(rf"(?<![a-z0-9])(?:{'|'.join(names)})\s*=", re.IGNORECASE)
+    return Redactor(pattern, frozenset(name.lower() for name in secret_fields))
+
+
+def _decoded(piece: str) -> str | None:
+    """`piece` with its percent-encoding taken off until none is left, or None when it is nested too deep."""
+    for _ in range(_MAX_DECODINGS):
+        if "%" not in piece:
+            return piece
+        decoded = unquote(piece, errors="replace")
+        if decoded == piece:
+            return piece
+        piece = decoded
+    return None if "%" in piece else piece
