@@ -1,0 +1,55 @@
+"""The one table from what went wrong to what a client is told, and who may remember it.
+
+A refusal never says more than its reason. No refusal of a token may be stored by a cache: the next viewer's token is
+another one. What is not in the table is a defect and becomes a 500 elsewhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from auth.errors import Denied, Reason
+from origin.http.problem import Problem, problem_reply
+from origin.http.reply import Reply
+from origin.manifests.template import Malformed
+from origin.media.target import Refusal, Refused
+from origin.serving.inbound import RefusedRequestError
+from origin.storage.store import StoreError
+
+# What a client should wait after a store has failed, in seconds: about a segment.
+_RETRY_AFTER = "2"
+_TOKEN_WORDS = {
+    Reason.ABSENT: "A token is required here, and the request carries none.",
+    Reason.EXPIRED: "The token has expired; ask for a new one.",
+}
+
+
+def reply_to(error: Exception, methods: frozenset[str]) -> tuple[Reply, str] | None:
+    """The reply and the stable reason for an error of the table, None for any other."""
+    match error:
+        case RefusedRequestError():
+            allow = (("Allow", ", ".join(sorted(methods))),) if error.status == 405 else ()
+            reply = problem_reply(Problem(error.status, error.reason, detail=error.detail), *allow)
+            # A body or a tunnel may follow: nothing that comes on this connection can be trusted.
+            return replace(reply, must_close=True), error.reason
+        case Denied():
+            return _denied(error), error.reason.value
+        case Refused():
+            status = 400 if error.reason is Refusal.MALFORMED else 404
+            return problem_reply(Problem(status, error.reason.value, detail=error.detail)), error.reason.value
+        case StoreError():
+            problem = Problem(503, error.reason, detail="The storage behind this path does not answer.")
+            return problem_reply(problem, ("Retry-After", _RETRY_AFTER)), error.reason
+        case Malformed():
+            problem = Problem(502, error.reason, detail="The manifest cannot be protected and is not served.")
+            return problem_reply(problem), error.reason
+        case _:
+            return None
+
+
+def _denied(denied: Denied) -> Reply:
+    """401 when nothing was shown, 403 when what was shown is not enough (RFC 6750 §3.1, RFC 9110 §15.5)."""
+    detail = _TOKEN_WORDS.get(denied.reason, denied.detail or "The token does not allow this request.")
+    if denied.reason is Reason.ABSENT:
+        return problem_reply(Problem(401, denied.reason.value, detail=detail), ("WWW-Authenticate", "Bearer"))
+    return problem_reply(Problem(403, denied.reason.value, detail=detail))

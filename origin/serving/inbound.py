@@ -1,0 +1,117 @@
+"""An aiohttp request → values, strictly, once.
+
+What the parser lets through but no handler should meet is refused here: versions that are not ours, a body where
+none belongs, a malformed authority.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aiohttp import web
+from multidict import CIMultiDictProxy
+
+from auth.request import Request
+from origin.serving.forwarded import TrustedProxies, address_of
+
+# RFC 3986 §3.2.2 as far as DNS goes; an empty port is allowed and means nothing (§3.2.3).
+_AUTHORITY = re.compile(r"(?:[A-Za-z0-9._~-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?")
+_ABSOLUTE_FORM = re.compile(r"(https?)://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
+
+
+class RefusedRequestError(Exception):
+    """A request that is refused before anybody asks what it wants."""
+
+    def __init__(self, status: int, reason: str, detail: str) -> None:
+        """`reason` is a stable word; `detail` explains it without quoting the request."""
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """One request as values: the facts a token is judged on, and its header fields."""
+
+    facts: Request
+    fields: CIMultiDictProxy[str]
+
+    @property
+    def method(self) -> str:
+        """The method, upper case as received."""
+        return self.facts.method
+
+    def field(self, name: str) -> str | None:
+        """A header field's value; repeated fields are joined as RFC 9110 §5.2 says."""
+        values = self.fields.getall(name, ())
+        if not values:
+            return None
+        return values[0] if len(values) == 1 else ", ".join(values)
+
+
+def read_request(request: web.BaseRequest, proxies: TrustedProxies, methods: frozenset[str]) -> Inbound:
+    """The request as values; raises `RefusedRequestError`."""
+    headers = request.headers
+    _check_framing(request, methods)
+    peer = client = address_of(request.remote or "")
+    scheme = "https" if request.secure else "http"
+    if peer in proxies:
+        client = proxies.client(peer, headers.getall("X-Forwarded-For", ()), headers.getall("Forwarded", ()))
+        proto = headers.get("X-Forwarded-Proto", "").lower()
+        scheme = proto if proto in {"http", "https"} else scheme
+    authority, target = _split_target(request.raw_path, headers.get("Host", ""))
+    path, _, query = target.partition("?")
+    facts = Request(
+        method=request.method,
+        scheme=scheme,
+        authority=authority,
+        path=path,
+        query=query,
+        headers=tuple((name.lower(), value) for name, value in headers.items()),
+        cookies=_cookies(headers.getall("Cookie", ())),
+        client=client,
+    )
+    return Inbound(facts, headers)
+
+
+def _check_framing(request: web.BaseRequest, methods: frozenset[str]) -> None:
+    headers = request.headers
+    if request.version not in {(1, 0), (1, 1)}:
+        raise RefusedRequestError(505, "version_unsupported", "HTTP/1.1 or HTTP/1.0 is spoken here")
+    if request.method not in methods:
+        raise RefusedRequestError(405, "method_not_allowed", "the Allow field says which methods are")
+    # A chunked request may carry trailers, which the parser would hand to the next request on the connection.
+    if "Transfer-Encoding" in headers or headers.get("Content-Length", "0") != "0":
+        raise RefusedRequestError(400, "body_not_allowed", "a request to this path has no body")
+
+
+def _split_target(raw_target: str, host: str) -> tuple[str, str]:
+    """(authority, origin-form); RFC 9112 §3.2: the absolute form's authority wins over Host."""
+    target = raw_target
+    if not target.startswith("/"):
+        absolute = _ABSOLUTE_FORM.fullmatch(target)
+        if absolute is None:
+            raise RefusedRequestError(400, "target_malformed", "the request target is not a path")
+        host, target = absolute[2], absolute[3] or "/"
+        target = target if target.startswith("/") else f"/{target}"
+        if not host:  # RFC 9110 §4.2.1
+            raise RefusedRequestError(400, "authority_malformed", "the request target names no host")
+    if host and _AUTHORITY.fullmatch(host) is None:
+        raise RefusedRequestError(400, "authority_malformed", "the Host field is not an authority")
+    if "#" in target:
+        raise RefusedRequestError(400, "target_malformed", "a request target has no fragment")
+    return host.lower().removesuffix(":"), target
+
+
+def _cookies(fields: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Name-value pairs in order (RFC 6265 §4.2.1); pieces without "=" are dropped as browsers do."""
+    pairs = []
+    for field in fields:
+        for piece in field.split(";"):
+            name, equals, value = piece.strip().partition("=")
+            if equals and name:
+                pairs.append((name, value))
+    return tuple(pairs)

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from auth import Denied, Reason
+from origin.http.reply import Bytes
+from origin.manifests.template import Malformed
+from origin.media.target import Refusal, Refused
+from origin.serving.faults import reply_to
+from origin.serving.inbound import RefusedRequestError
+from origin.storage.store import ObjectChanged, StoreUnavailable
+
+METHODS = frozenset({"HEAD", "GET"})
+ROWS: list[tuple[Exception, int, str]] = [
+    (RefusedRequestError(400, "body_not_allowed", "no body"), 400, "body_not_allowed"),
+    (RefusedRequestError(405, "method_not_allowed", "no"), 405, "method_not_allowed"),
+    (RefusedRequestError(505, "version_unsupported", "no"), 505, "version_unsupported"),
+    (Refused(Refusal.MALFORMED, "dots"), 400, "path_malformed"),
+    (Refused(Refusal.NOT_FOUND, "none"), 404, "not_found"),
+    (StoreUnavailable("away"), 503, "store_unavailable"),
+    (ObjectChanged("changed"), 503, "object_changed"),
+    (Malformed("not_a_playlist", "line 1"), 502, "not_a_playlist"),
+    *((Denied(reason), 401 if reason is Reason.ABSENT else 403, reason.value) for reason in Reason),
+]
+
+
+@pytest.mark.parametrize(("error", "status", "reason"), ROWS, ids=str)
+def test_row(error: Exception, status: int, reason: str) -> None:
+    answer = reply_to(error, METHODS)
+    assert answer is not None
+    reply, told = answer
+    assert isinstance(reply.body, Bytes)
+    document = msgspec.json.decode(reply.body.data)
+    assert (reply.status, told, document["reason"], document["status"]) == (status, reason, reason, status)
+    fields = dict(reply.headers)
+    assert fields["Cache-Control"] == "no-store"
+    assert fields.get("Allow") == ("GET, HEAD" if status == 405 else None)
+    assert fields.get("Retry-After") == ("2" if status == 503 else None)
+    assert fields.get("WWW-Authenticate") == ("Bearer" if status == 401 else None)
+    assert reply.must_close == isinstance(error, RefusedRequestError)
+
+
+@pytest.mark.parametrize("error", [ValueError("secret"), KeyError(), RuntimeError()])
+def test_a_defect_is_none_of_them(error: Exception) -> None:
+    assert reply_to(error, METHODS) is None

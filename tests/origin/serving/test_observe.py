@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import asyncio
+import io
+
+import msgspec
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
+
+from origin.media.kinds import Kind
+from origin.serving.exchange import Exchange
+from origin.serving.observe import Observer
+from origin.serving.send import Delivery
+from origin.telemetry.access_log import AccessLog
+from origin.telemetry.metrics import Metrics, Vocabulary
+from origin.telemetry.redaction import redactor
+
+
+@pytest.mark.parametrize("is_sent", [True, False])
+async def test_a_finished_request_is_counted_and_logged_once_without_its_token(is_sent: bool) -> None:
+    metrics = Metrics(Vocabulary(mounts={"/vod"}), "1")
+    sink = io.BytesIO()
+    log = AccessLog(sink, redactor(frozenset({"token"})), metrics.access_log_dropped)
+    observer = Observer(metrics, log)
+    exchange = Exchange("id-1", mount="/vod", kind=Kind.SEGMENT, reason="" if is_sent else "gone")
+    delivery = Delivery(web.Response(status=206), exchange.started_at, 7, is_complete=True) if is_sent else None
+    observer.began()
+    assert metrics.registry.get_sample_value("headgate_requests_in_flight") == 1
+    observer.finished(make_mocked_request("GET", "/vod/a.ts?token=secret"), exchange, delivery)
+    await asyncio.to_thread(log.close)
+    line = msgspec.json.decode(sink.getvalue())
+    assert line["http.response.status_code"] == (206 if is_sent else 499)
+    assert line["http.response.body.bytes"] == (7 if is_sent else 0)
+    assert line["headgate.request_id"] == "id-1"
+    assert b"secret" not in sink.getvalue()
+    labels = {"mount": "/vod", "kind": "segment", "code": "206" if is_sent else "-"}
+    assert metrics.registry.get_sample_value("headgate_requests_total", labels) == 1
+    assert metrics.registry.get_sample_value("headgate_requests_in_flight") == 0
+
+
+def test_without_an_access_log_requests_are_counted_all_the_same() -> None:
+    metrics = Metrics(Vocabulary(), "1")
+    observer = Observer(metrics, None)
+    observer.began()
+    observer.finished(make_mocked_request("GET", "/"), Exchange("id"), None)
+    assert metrics.registry.get_sample_value("headgate_requests_in_flight") == 0
