@@ -1,0 +1,40 @@
+"""May this request have what it asks for below this mount, and who may store the answer?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from auth import Denied, Grant, Reason
+from origin.edge.edge_proof import Trust
+from origin.edge.lifetimes import Audience
+from origin.edge.mount import Mount
+from origin.serving.inbound import Inbound
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A request that may go on. `path` and `query` are free of the token."""
+
+    grant: Grant | None  # None: an open mount, or a pull by an edge that verifies tokens itself
+    audience: Audience
+    path: str
+    query: str
+
+
+def admit(mount: Mount, inbound: Inbound, now: float) -> Admission:
+    """The admission of a GET or HEAD, or `Denied`."""
+    facts = inbound.facts
+    protection = mount.protection
+    if protection is None:
+        return Admission(None, Audience.EVERYBODY, facts.path, facts.query)
+    proof = protection.proof
+    is_edge = proof is not None and proof.holds(facts.headers)
+    audience = Audience.EDGE if is_edge else Audience.VIEWER
+    try:
+        grant = protection.gate.admit(facts, protection.ring(), now)
+    except Denied as denied:
+        is_verified_there = is_edge and proof is not None and proof.trust is Trust.VERIFIES
+        if is_verified_there and denied.reason is Reason.ABSENT:
+            return Admission(None, audience, facts.path, facts.query)
+        raise
+    return Admission(grant, audience, grant.path, grant.query)

@@ -1,0 +1,167 @@
+"""The public listener's one handler: find the mount, admit, name the target, answer, send, observe."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
+from random import getrandbits
+
+from aiohttp import web
+
+from auth import Denied
+from origin.edge.admission import Admission, admit
+from origin.edge.lifetimes import MANIFESTS, Audience, not_found_headers
+from origin.edge.manifests import Manifests, MissingError, TooLargeError, Viewing
+from origin.edge.mount import Mount
+from origin.edge.objects import answer_object
+from origin.edge.pages import Pages, answer_page
+from origin.http.caching import Timing, fold_vary, server_timing
+from origin.http.cors import cors_headers, preflight
+from origin.http.problem import Problem, problem_reply
+from origin.http.reply import Header, Reply
+from origin.media.target import MountName, Refusal, Refused, find_mount, parse_target
+from origin.serving.exchange import Exchange
+from origin.serving.faults import reply_to
+from origin.serving.forwarded import TrustedProxies
+from origin.serving.inbound import Inbound, read_request
+from origin.serving.observe import Observer
+from origin.serving.send import Delivery, send
+from origin.storage.store import StoreError
+
+_log = logging.getLogger(__name__)
+
+METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_EVERY_ANSWER: tuple[Header, ...] = (("X-Content-Type-Options", "nosniff"),)
+# A token in a URL must not leave with a Referer field.
+_SIGNED_ANSWER: tuple[Header, ...] = (("Referrer-Policy", "no-referrer"),)
+
+# Paths remembered, and how long one of them may be: a token in a path makes it long, and never asked for again.
+_PATHS_KEPT = 4096
+_KEPT_AT_MOST = 256
+
+TokenDecision = Callable[[str, str, str], None]  # mount, dialect, reason ("ok" when granted)
+
+
+class PublicHandler:
+    """An aiohttp low-level handler over finished mounts."""
+
+    def __init__(
+        self,
+        mounts: Sequence[Mount],
+        manifests: Manifests,
+        pages: Pages,
+        proxies: TrustedProxies,
+        observer: Observer,
+        decided: TokenDecision,
+    ) -> None:
+        """`decided(mount, dialect, reason)` is told of every decision about a token."""
+        self._mounts = {mount.name.prefix: mount for mount in mounts}
+        self._names: tuple[MountName, ...] = tuple(mount.name for mount in mounts)
+        # A path is asked for by many viewers, and what it names never changes while the process runs.
+        self._mount_of = lru_cache(_PATHS_KEPT)(partial(find_mount, mounts=self._names))
+        self._target_of = lru_cache(_PATHS_KEPT)(partial(parse_target, mounts=self._names))
+        self._manifests = manifests
+        self._pages = pages
+        self._proxies = proxies
+        self._observer = observer
+        self._decided = decided
+
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request, whatever it is."""
+        exchange = Exchange(f"{getrandbits(64):016x}")
+        delivery: Delivery | None = None
+        self._observer.began()
+        try:
+            reply = await self._reply(request, exchange)
+            try:
+                delivery = await send(request, reply)
+            except StoreError as error:
+                delivery = await send(request, self._finished(self._fault(error, exchange), exchange))
+        finally:
+            self._observer.finished(request, exchange, delivery)
+        return delivery.response
+
+    async def _reply(self, request: web.BaseRequest, exchange: Exchange) -> Reply:
+        try:
+            exchange.inbound = inbound = read_request(request, self._proxies, METHODS)
+            reply = await self._route(inbound, exchange)
+        except Exception as error:  # the table decides; a defect is logged and told apart
+            reply = self._fault(error, exchange)
+        return self._finished(reply, exchange)
+
+    def _finished(self, reply: Reply, exchange: Exchange) -> Reply:
+        elapsed = Timing("origin", (time.perf_counter() - exchange.started_at) * 1000)
+        closing = (*_EVERY_ANSWER, server_timing([elapsed]), ("X-Request-Id", exchange.request_id))
+        return reply.with_headers(*closing)
+
+    async def _route(self, inbound: Inbound, exchange: Exchange) -> Reply:
+        now = time.time()
+        page = self._pages.get(inbound.facts.path)
+        if page is not None:
+            return answer_page(page, inbound, now)
+        path = inbound.facts.path
+        name = self._mount_of(path) if len(path) <= _KEPT_AT_MOST else find_mount(path, self._names)
+        if name is None:
+            raise Refused(Refusal.NOT_FOUND, "no mount has this prefix")
+        mount = self._mounts[name.prefix]
+        exchange.mount = mount.label
+        origin = inbound.field("Origin")
+        if inbound.method == "OPTIONS":
+            return preflight(mount.cors, origin)
+        try:
+            reply = await self._below(mount, inbound, exchange, now)
+        except Exception as error:  # as above; here the mount's CORS fields go with it
+            reply = self._fault(error, exchange)
+        signed = _SIGNED_ANSWER if mount.protection is not None else ()
+        headers = fold_vary((*reply.headers, *cors_headers(mount.cors, origin), *signed))
+        return Reply(reply.status, headers, reply.body, reply.must_close)
+
+    async def _below(self, mount: Mount, inbound: Inbound, exchange: Exchange, now: float) -> Reply:
+        admission = self._admit(mount, inbound, exchange, now)
+        path = admission.path
+        target = self._target_of(path) if len(path) <= _KEPT_AT_MOST else parse_target(path, self._names)
+        if target.mount != mount.name.prefix:
+            # Without its token the path would belong to another mount, with rules of its own.
+            raise Refused(Refusal.NOT_FOUND, "no mount has this prefix")
+        exchange.kind = target.kind
+        if target.kind in MANIFESTS:
+            reply = await self._manifest(Viewing(mount, self._names, target, admission, inbound), exchange, now)
+        else:
+            reply = await answer_object(mount, target, admission, inbound, now)
+        return _not_there(admission.audience, exchange) if reply is None else reply
+
+    def _admit(self, mount: Mount, inbound: Inbound, exchange: Exchange, now: float) -> Admission:
+        try:
+            admission = admit(mount, inbound, now)
+        except Denied as denied:
+            self._decided(mount.label, "", denied.reason.value)
+            raise
+        if admission.grant is not None:
+            claims = admission.grant.claims
+            exchange.dialect, exchange.token_id = claims.dialect, claims.token_id or ""
+            self._decided(mount.label, claims.dialect, "ok")
+        return admission
+
+    async def _manifest(self, viewing: Viewing, exchange: Exchange, now: float) -> Reply | None:
+        try:
+            return await self._manifests.answer(viewing, exchange, now)
+        except MissingError:
+            return None
+        except TooLargeError:
+            return await answer_object(viewing.mount, viewing.target, viewing.admission, viewing.inbound, now)
+
+    def _fault(self, error: Exception, exchange: Exchange) -> Reply:
+        known = reply_to(error, METHODS)
+        if known is not None:
+            reply, exchange.reason = known
+            return reply
+        exchange.reason = "internal_error"
+        _log.error("request %s failed", exchange.request_id, exc_info=error)
+        return problem_reply(Problem(500, "internal_error"))
+
+
+def _not_there(audience: Audience, exchange: Exchange) -> Reply:
+    exchange.reason = Refusal.NOT_FOUND.value
+    return problem_reply(Problem(404, Refusal.NOT_FOUND.value), *not_found_headers(audience))

@@ -1,0 +1,209 @@
+"""Answers for manifests: from the cache, rendered for this viewer, coded as the client likes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from auth import Transport
+from cache import Cache, CacheKey, Entry, Hit, Lifetime, Loaded
+from origin.edge.admission import Admission
+from origin.edge.boundaries import boundary_for
+from origin.edge.cache_states import status_of
+from origin.edge.codings import PREFERENCE, PREFERENCE_QUICK, WORTH_IT
+from origin.edge.cookies import token_cookie
+from origin.edge.lifetimes import Audience, lifetime_headers
+from origin.edge.manifest import MAX_MANIFEST_BYTES, Manifest, Rendering
+from origin.edge.mount import Mount, Propagation, Protection
+from origin.edge.propagation import Carry, Place, carry_for, splice
+from origin.http.caching import age, cache_status
+from origin.http.conditions import Conditions
+from origin.http.negotiation import choose_coding
+from origin.http.reply import Header, Reply
+from origin.http.represent import Representation, represent
+from origin.http.spans import ByteSpan
+from origin.manifests.references import origin_of
+from origin.manifests.template import Malformed, Spliced
+from origin.media.target import MountName, Target
+from origin.serving.exchange import Exchange
+from origin.serving.inbound import Inbound
+
+_log = logging.getLogger(__name__)
+
+# How long a manifest may be served after its store has failed.
+STALE_IF_ERROR = 300.0
+
+
+class MissingError(Exception):
+    """There is no such object."""
+
+
+class TooLargeError(Exception):
+    """Larger than any manifest that is compiled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Viewing:
+    """Everything about a request that shapes a manifest's bytes."""
+
+    mount: Mount
+    mounts: tuple[MountName, ...]  # all there are
+    target: Target
+    admission: Admission
+    inbound: Inbound
+
+
+class Manifests:
+    """The manifest half of the public listener."""
+
+    def __init__(self, cache: Cache[Manifest], refused: Callable[[str, str], None]) -> None:
+        """`refused(mount, reason)` is told of every manifest that a signed mount would not serve."""
+        self._cache = cache
+        self._refused = refused
+
+    async def answer(self, viewing: Viewing, exchange: Exchange, now: float) -> Reply:
+        """The reply.
+
+        Raises `MissingError`, `StoreError`, on an open mount `TooLargeError` and on a signed one `Malformed`.
+        """
+        try:
+            hit = await self._look_up(viewing.mount, viewing.target)
+            manifest = hit.entry.value
+            exchange.cache = hit.outcome
+            rendering, token = await _render(viewing, manifest)
+        except (Malformed, TooLargeError) as error:
+            if viewing.mount.protection is None:
+                raise
+            refused = error if isinstance(error, Malformed) else Malformed("manifest_too_large")
+            self._refused(viewing.mount.label, refused.reason)
+            raise refused from None
+        exchange.kind = manifest.kind
+        body = rendering.body(token)
+        coding = _coding(viewing, len(body), is_shared=rendering.is_shared)
+        cookies = _cookies(viewing, now)
+        has_token = bool(cookies) or not rendering.is_shared
+        representation = Representation(
+            source=body if coding is None else await rendering.coded(body, coding),
+            content_type=viewing.target.content_type,
+            etag=rendering.etag(body).for_coding(coding),
+            modified=manifest.modified,
+            headers=(*_headers(viewing, hit, coding, has_token=has_token), *cookies),
+        )
+        conditions = Conditions.from_fields(viewing.inbound.facts.headers)
+        return represent(viewing.inbound.method, conditions, representation, now, boundary_for(conditions))
+
+    async def _look_up(self, mount: Mount, target: Target) -> Hit[Manifest]:
+        key = CacheKey("manifest", f"{mount.name.prefix}/{target.path}")
+
+        async def load(previous: Entry[Manifest] | None) -> Loaded[Manifest]:
+            return await _load(mount, target, previous)
+
+        return await self._cache.get(key, load)
+
+
+async def _load(mount: Mount, target: Target, previous: Entry[Manifest] | None) -> Loaded[Manifest]:
+    """Read and compile, unless the store still has the version that `previous` was made of."""
+    lifetime = Lifetime(
+        fresh=mount.policy.recheck / 2,
+        stale_while_revalidate=mount.policy.recheck / 2,
+        stale_if_error=STALE_IF_ERROR,
+    )
+    content = await mount.source.open(target.path)
+    if content is None:
+        raise MissingError
+    try:
+        info = content.info
+        if previous is not None and previous.value.version == info.version:
+            return Loaded(previous.value, lifetime, changed=False)
+        if info.size > MAX_MANIFEST_BYTES:
+            raise TooLargeError
+        body = await content.read(ByteSpan(0, info.size))
+    finally:
+        content.release()
+    manifest = Manifest(body, info.modified, info.version, target.kind)
+    compiled = await manifest.compiled()
+    if isinstance(compiled, Malformed):
+        _log.warning("%s/%s is %s", mount.label, target.path, compiled)
+    return Loaded(manifest, lifetime)
+
+
+async def _render(viewing: Viewing, manifest: Manifest) -> tuple[Rendering, bytes]:
+    """The rendering, and the token that goes into it (empty where all viewers share it)."""
+    compiled = await manifest.compiled()
+    protection = viewing.mount.protection
+    if protection is None:
+        return await manifest.rendering(Carry.NOTHING, lambda: Spliced((manifest.body,))), b""
+    if isinstance(compiled, Malformed):
+        raise Malformed(compiled.reason, compiled.detail)
+    grant, facts = viewing.admission.grant, viewing.inbound.facts
+    carry = carry_for(protection.propagation, None if grant is None else grant.transport)
+
+    def make() -> Spliced:
+        try:
+            return splice(compiled, carry, _place(viewing, protection), annex_i=protection.annex_i)
+        except Malformed as malformed:
+            _log.warning("%s/%s cannot be rendered: %s", viewing.mount.label, viewing.target.path, malformed)
+            raise
+
+    rendering = await manifest.rendering((carry, viewing.admission.path, facts.scheme, facts.authority), make)
+    if rendering.is_shared:
+        return rendering, b""
+    if grant is None or grant.token is None:
+        raise Malformed("reference_unprotectable", "a URI needs a token, and the pull has none")
+    return rendering, quote(grant.token.reveal(), safe="").encode()
+
+
+def _place(viewing: Viewing, protection: Protection) -> Place:
+    """Absolute URIs are ours when they name a configured host, or the one that this request was made to.
+
+    A manifest that came by https sends no token by http.
+    """
+    facts = viewing.inbound.facts
+    schemes = ("https",) if facts.scheme == "https" else ("http", "https")
+    hosts = viewing.mount.own_hosts or {facts.authority} - {""}
+    return Place(
+        mount=viewing.mount.name,
+        mounts=viewing.mounts,
+        path=viewing.admission.path,
+        own_origins=frozenset(origin_of(scheme, host) for scheme in schemes for host in hosts),
+        token_name=protection.token_name,
+    )
+
+
+def _coding(viewing: Viewing, length: int, *, is_shared: bool) -> str | None:
+    if not viewing.mount.compress or length < WORTH_IT:
+        return None
+    return choose_coding(viewing.inbound.field("Accept-Encoding"), PREFERENCE if is_shared else PREFERENCE_QUICK)
+
+
+def _headers(viewing: Viewing, hit: Hit[Manifest], coding: str | None, *, has_token: bool) -> tuple[Header, ...]:
+    manifest, mount = hit.entry.value, viewing.mount
+    # What holds one viewer's token is for that viewer, whoever pulls it.
+    audience = Audience.VIEWER if has_token else viewing.admission.audience
+    lifetime = lifetime_headers(manifest.kind, audience, mount.policy, manifest.live_target_duration)
+    coded: tuple[Header, ...] = () if coding is None else (("Content-Encoding", coding),)
+    vary: tuple[Header, ...] = (("Vary", "Accept-Encoding"),) if mount.compress else ()
+    return (
+        *lifetime,
+        *coded,
+        *vary,
+        cache_status(status_of(hit.outcome, hit.entry.lifetime.fresh - hit.age_seconds)),
+        age(hit.age_seconds),
+    )
+
+
+def _cookies(viewing: Viewing, now: float) -> tuple[Header, ...]:
+    """In cookie mode a token that came another way is set as a cookie for the asset, for as long as it is valid.
+
+    A file at the mount's top belongs to no asset, and what it names lies beside it: its cookie goes to the whole mount.
+    What the cookie opens there is still up to the token's own scope.
+    """
+    protection, grant = viewing.mount.protection, viewing.admission.grant
+    if protection is None or protection.propagation is not Propagation.COOKIE or grant is None or grant.token is None:
+        return ()
+    if grant.transport is Transport.COOKIE:
+        return ()
+    folder = quote(f"{viewing.mount.name.prefix.rstrip('/')}/{viewing.target.asset}").rstrip("/")
+    return (token_cookie(protection.token_name, grant.token, f"{folder}/", grant.claims.expires, now),)

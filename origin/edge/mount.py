@@ -1,0 +1,56 @@
+"""A mount as the public listener sees it: a URL prefix, what lies behind, and who may have it how."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from auth import Gate, KeyRing
+from origin.edge.edge_proof import EdgeProof
+from origin.edge.lifetimes import CachePolicy
+from origin.http.cors import CorsPolicy
+from origin.media.target import MountName
+from origin.storage.descriptors import DescriptorCache
+from origin.storage.store import Reader
+
+
+class Propagation(StrEnum):
+    """How a viewer's token reaches the URIs that a manifest names."""
+
+    QUERY = "query"  # every URI is rewritten, per viewer
+    DEFINE = "define"  # players substitute it themselves; one manifest for all
+    PATH = "path"  # a path segment that relative URIs inherit
+    COOKIE = "cookie"  # set once for the asset
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """What makes a mount a signed one."""
+
+    gate: Gate
+    ring: Callable[[], KeyRing]  # the ring in force now; a reload swaps it
+    propagation: Propagation
+    token_name: str
+    annex_i: bool  # DASH: let players carry the query on themselves (ISO/IEC 23009-1 Annex I)
+    proof: EdgeProof | None  # how a CDN edge shows that it is ours
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """One configured mount."""
+
+    name: MountName
+    source: Reader  # opened anew for each load of a manifest
+    objects: DescriptorCache  # the same store behind open descriptors
+    protection: Protection | None  # None: open to everybody
+    cors: CorsPolicy
+    policy: CachePolicy
+    own_hosts: frozenset[str]  # "cdn.example": absolute URIs to these are ours; empty: to the host that was asked
+    compress: bool = True
+
+    @property
+    def label(self) -> str:
+        """The mount in metrics and logs."""
+        return self.name.prefix
