@@ -1,0 +1,1 @@
+"""The admin listener: /metrics, /healthz, /readyz. Never public."""

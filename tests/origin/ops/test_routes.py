@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from tests.stories.gateway import running
+
+
+async def test_the_admin_listener_answers(tmp_path: Path) -> None:
+    async with running(tmp_path) as gateway, gateway.wire(admin=True) as admin:
+        healthy, ready, metrics = [await admin.ask(path) for path in ("/healthz", "/readyz", "/metrics")]
+        assert {answer.status for answer in (healthy, ready, metrics)} == {200}
+        assert {answer["cache-control"] for answer in (healthy, ready, metrics)} == {"no-store"}
+        assert msgspec.json.decode(ready.body) == {
+            "status": "ready",
+            "checks": {"mount /vod": "ok", "mount /open": "ok"},
+        }
+        assert b"headgate_build_info" in metrics.body
+        gateway.runtime.health.is_draining = True
+        draining = await admin.ask("/readyz")
+        assert draining.status == 503
+        assert (await admin.ask("/healthz")).status == 200
+        assert (await admin.ask("/open/a")).status == 404
+
+
+async def test_the_public_listener_does_not(tmp_path: Path) -> None:
+    async with running(tmp_path) as gateway:
+        for path in ("/metrics", "/healthz", "/readyz"):
+            assert (await gateway.ask(path)).status == 404
