@@ -1,0 +1,128 @@
+"""What `doctor` looks at: each dependency and each mount, one diagnosis with a remedy each."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from cache import BadRedisUrl, SecondTierUnavailable
+from cache.l2_redis import RedisLimits, RedisSecondTier
+from cache.outcome import Result
+from origin.keystore.file import Fault, KeystoreError, read_ring
+from origin.server.loop import LoopUnavailableError, has_c_parser, loop_factory
+from origin.settings import Mount, Settings
+from origin.storage.mounts import BadStorageUrl, open_store
+from origin.storage.store import StoreError
+
+_PROBE_SECONDS = 5.0
+_KEY_REMEDIES = {
+    Fault.MISSING: "make one: headgate keys new {path}",
+    Fault.EXPOSED: "chmod 600 {path}",
+    Fault.UNREADABLE: "let the user that runs Headgate read {path}",
+    Fault.INVALID: "restore {path} from a backup, or move it away and make a new one: headgate keys new {path}",
+}
+_REDIS_FINDINGS: Mapping[str, str] = {
+    Result.DENIED: "it does not accept the user and password",
+    Result.FAILED: "cannot connect",
+    Result.REFUSED: "it answers with an error",
+    Result.TIMED_OUT: "no answer within cache.redis_timeout_seconds",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What was found, and what to do when it is not well."""
+
+    name: str
+    is_ok: bool
+    finding: str
+    remedy: str = ""
+
+    def as_dict(self) -> dict[str, object]:
+        """For programs."""
+        return asdict(self)
+
+
+async def examine(settings: Settings) -> list[Diagnosis]:
+    """Every diagnosis, in the order in which a request meets its subjects."""
+    rings = [asyncio.to_thread(_ring, name, ring.file) for name, ring in settings.keyrings.items()]
+    mounts = [_mount(mount) for mount in settings.mount]
+    return [_parser(), _loop(settings), *await asyncio.gather(*rings, *mounts, _redis(settings))]
+
+
+def _parser() -> Diagnosis:
+    if has_c_parser():
+        return Diagnosis("HTTP parser", is_ok=True, finding="compiled")
+    remedy = "install a wheel of aiohttp for this platform (pip install --only-binary :all: aiohttp)"
+    return Diagnosis("HTTP parser", is_ok=False, finding="pure Python, many times slower", remedy=remedy)
+
+
+def _loop(settings: Settings) -> Diagnosis:
+    try:
+        loop_factory(settings.server.loop)
+    except LoopUnavailableError as error:
+        return Diagnosis("event loop", is_ok=False, finding=str(error), remedy='set server.loop to "asyncio"')
+    return Diagnosis("event loop", is_ok=True, finding=settings.server.loop)
+
+
+def _ring(name: str, file: Path) -> Diagnosis:
+    subject = f"key ring {name}"
+    try:
+        ring, _ = read_ring(file)
+    except KeystoreError as error:
+        remedy = _KEY_REMEDIES.get(error.fault, "see the file").format(path=file)
+        return Diagnosis(subject, is_ok=False, finding=str(error), remedy=remedy)
+    signer = ring.signer(time.time())
+    if signer is None:
+        remedy = f"headgate keys new {file}, unless this ring only verifies"
+        return Diagnosis(subject, is_ok=False, finding=f"{len(ring.keys)} keys, none can sign now", remedy=remedy)
+    return Diagnosis(subject, is_ok=True, finding=f"{len(ring.keys)} keys, {signer.id} signs")
+
+
+async def _mount(mount: Mount) -> Diagnosis:
+    subject = f"mount {mount.prefix}"
+    try:
+        store = open_store(mount.storage, base=Path("/"))  # settings hold absolute URLs
+    except BadStorageUrl as error:
+        return Diagnosis(subject, is_ok=False, finding=str(error), remedy="correct the mount's storage")
+    try:
+        trouble = await _trouble(store.probe)
+    finally:
+        await store.close()
+    if trouble is None:
+        return Diagnosis(subject, is_ok=True, finding=f"{mount.access}, storage answers")
+    remedy = f"is {mount.storage} there, and may the user that runs Headgate read it?"
+    return Diagnosis(subject, is_ok=False, finding=trouble, remedy=remedy)
+
+
+async def _redis(settings: Settings) -> Diagnosis:
+    if settings.cache.redis is None:
+        return Diagnosis("Redis", is_ok=True, finding="not configured; each process caches for itself")
+    limits = RedisLimits(budget_seconds=settings.cache.redis_timeout_seconds)
+    try:
+        tier = RedisSecondTier(settings.cache.redis.get_secret_value(), limits=limits)
+    except BadRedisUrl as error:
+        return Diagnosis("Redis", is_ok=False, finding=str(error), remedy="correct cache.redis")
+    try:
+        trouble = await _trouble(tier.probe)
+    finally:
+        await tier.close()
+    if trouble is None:
+        return Diagnosis("Redis", is_ok=True, finding=f"{tier.where} answers")
+    remedy = "check cache.redis (host, port, user, password); until it answers, viewers are served without it"
+    finding = _REDIS_FINDINGS.get(trouble, trouble)
+    return Diagnosis("Redis", is_ok=False, finding=f"{tier.where}: {finding}", remedy=remedy)
+
+
+async def _trouble(probe: Callable[[], Awaitable[None]]) -> str | None:
+    try:
+        async with asyncio.timeout(_PROBE_SECONDS):
+            await probe()
+    except TimeoutError:
+        return f"no answer in {_PROBE_SECONDS:.0f} s"
+    except (StoreError, SecondTierUnavailable) as error:
+        return str(error)
+    return None

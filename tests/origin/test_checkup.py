@@ -1,0 +1,122 @@
+"""One diagnosis for each dependency and mount."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from auth import Algorithm, KeyRing
+from origin.checkup import Diagnosis, examine
+from origin.keystore.file import write_ring
+from origin.keystore.generate import new_key
+from origin.settings import parse
+from tests.redis_server import RedisServer, free_port
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a good key file and a directory of media."""
+    write_ring(tmp_path / "keys.json", KeyRing([new_key(Algorithm.HS256, "main")]))
+    (tmp_path / "media").mkdir()
+    return tmp_path
+
+
+async def diagnoses(folder: Path, **tables: object) -> dict[str, Diagnosis]:
+    """What is found, by subject, when `tables` are laid over a configuration that is in order."""
+    mount = {"prefix": "/vod", "storage": "file:media", "access": "signed", "keys": "main"}
+    sound: dict[str, object] = {"keyrings": {"main": {"file": "keys.json"}}, "mount": [mount]}
+    return {one.name: one for one in await examine(parse(sound | tables, folder))}
+
+
+async def test_all_is_well(folder: Path) -> None:
+    found = await diagnoses(folder)
+    assert list(found) == ["HTTP parser", "event loop", "key ring main", "mount /vod", "Redis"]
+    assert all(one.is_ok and not one.remedy for one in found.values())
+    assert found["key ring main"].finding == "1 keys, main signs"
+
+
+def unlink(file: Path) -> None:
+    file.unlink()
+
+
+def expose(file: Path) -> None:
+    file.chmod(0o644)
+
+
+def break_up(file: Path) -> None:
+    file.write_text("{")
+
+
+def pad(file: Path) -> None:
+    file.write_bytes(b" " * 5_000_000)
+
+
+def outlive(file: Path) -> None:
+    write_ring(file, KeyRing([new_key(Algorithm.HS256, "old", not_after=1.0)]))
+
+
+@pytest.mark.parametrize(
+    ("change", "finding", "remedy"),
+    [
+        (unlink, "does not exist", "make one: headgate keys new {file}"),
+        (expose, "is open to others (mode 0644)", "chmod 600 {file}"),
+        (break_up, "a key set is a JSON object", "move it away and make a new one: headgate keys new {file}"),
+        (pad, "is larger than", "see the file"),
+        (outlive, "1 keys, none can sign now", "headgate keys new {file}, unless this ring only verifies"),
+    ],
+)
+async def test_a_key_ring_that_is_not_well(
+    folder: Path, change: Callable[[Path], None], finding: str, remedy: str
+) -> None:
+    file = folder / "keys.json"
+    await asyncio.to_thread(change, file)
+    one = (await diagnoses(folder))["key ring main"]
+    assert not one.is_ok
+    assert finding in one.finding
+    assert remedy.format(file=file) in one.remedy
+
+
+@pytest.mark.parametrize(
+    ("storage", "finding"),
+    [("file:missing", "No such file or directory"), ("file:keys.json", "Not a directory")],
+)
+async def test_a_mount_without_its_storage(folder: Path, storage: str, finding: str) -> None:
+    mount = {"prefix": "/open", "storage": storage, "access": "open"}
+    one = (await diagnoses(folder, mount=[mount]))["mount /open"]
+    assert one == Diagnosis("mount /open", False, finding, one.remedy)
+    assert (folder / storage.removeprefix("file:")).as_uri() in one.remedy
+
+
+@pytest.mark.needs("redis-server")
+async def test_redis_answers_or_hangs(folder: Path, redis_server: RedisServer) -> None:
+    cache = {"redis": redis_server.url, "redis_timeout_seconds": 0.05}
+    one = (await diagnoses(folder, cache=cache | {"redis_timeout_seconds": 5.0}))["Redis"]
+    assert one == Diagnosis("Redis", True, f"127.0.0.1:{redis_server.port} answers")
+    redis_server.pause()
+    try:
+        one = (await diagnoses(folder, cache=cache))["Redis"]
+    finally:
+        redis_server.resume()
+    assert (one.is_ok, one.finding) == (
+        False,
+        f"127.0.0.1:{redis_server.port}: no answer within cache.redis_timeout_seconds",
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "finding"), [("", "cannot connect"), ("?nonsense=1", "the Redis URL cannot be understood")]
+)
+async def test_no_redis_and_no_password_shown(folder: Path, options: str, finding: str) -> None:
+    url = f"redis://:hidden-password@127.0.0.1:{free_port()}/0{options}"
+    one = (await diagnoses(folder, cache={"redis": url}))["Redis"]
+    assert not one.is_ok
+    assert finding in one.finding
+    assert "hidden-password" not in repr(one)
+
+
+async def test_a_diagnosis_for_programs(folder: Path) -> None:
+    one = (await diagnoses(folder))["Redis"]
+    assert one.as_dict() == {"name": "Redis", "is_ok": True, "finding": one.finding, "remedy": ""}
