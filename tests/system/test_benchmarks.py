@@ -1,0 +1,49 @@
+"""A smoke of the load benchmark: every peer starts, answers rightly and can be measured. Nothing is timed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.parts import find_part
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.system
+@pytest.mark.needs("nginx", "wrk")
+@pytest.mark.timeout(150)
+def test_the_load_benchmark_measures_every_peer(tmp_path: Path) -> None:
+    out = tmp_path / "load.json"
+    folders = [str(found.parent) for name in ("nginx", "wrk") if (found := find_part(name))]
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "benchmarks.load",
+            "--rounds=1",
+            "--seconds=1",
+            "--warmup=0",
+            "--row=200 KB",
+            f"--out={out}",
+        ],
+        cwd=ROOT,
+        env=os.environ | {"PATH": os.pathsep.join([*folders, os.environ["PATH"]])},
+        check=True,
+        capture_output=True,
+        timeout=140,
+    )
+    measured = json.loads(out.read_text())["results"]["200 KB segment"]
+    assert {name.partition(",")[0] for name in measured} == {
+        "nginx secure_link",
+        "Headgate",
+        "aiohttp FileResponse",
+        "Starlette + uvicorn",
+    }
+    for runs in measured.values():
+        assert all(run["failed"] == 0 and run["requests_per_second"] > 0 for run in runs)
