@@ -1,0 +1,1 @@
+"""Load against running servers: Headgate and its peers side by side."""

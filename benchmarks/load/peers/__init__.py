@@ -1,0 +1,1 @@
+"""Servers that are measured, each configured as its own users would in production, access log on for all."""
