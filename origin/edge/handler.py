@@ -78,7 +78,8 @@ class PublicHandler:
             try:
                 delivery = await send(request, reply)
             except StoreError as error:
-                delivery = await send(request, self._finished(self._fault(error, exchange), exchange))
+                failed = self._dressed(self._fault(error, exchange), exchange)
+                delivery = await send(request, self._finished(failed, exchange))
         finally:
             self._observer.finished(request, exchange, delivery)
         return delivery.response
@@ -107,15 +108,21 @@ class PublicHandler:
             raise Refused(Refusal.NOT_FOUND, "no mount has this prefix")
         mount = self._mounts[name.prefix]
         exchange.mount = mount.label
-        origin = inbound.field("Origin")
         if inbound.method == "OPTIONS":
-            return preflight(mount.cors, origin)
+            return preflight(mount.cors, inbound.field("Origin"))
         try:
             reply = await self._below(mount, inbound, exchange, now)
         except Exception as error:  # as above; here the mount's CORS fields go with it
             reply = self._fault(error, exchange)
+        return self._dressed(reply, exchange)
+
+    def _dressed(self, reply: Reply, exchange: Exchange) -> Reply:
+        """The reply with what every answer below its mount carries, refusals and failures too."""
+        mount, inbound = self._mounts.get(exchange.mount), exchange.inbound
+        if mount is None or inbound is None:
+            return reply
         signed = _SIGNED_ANSWER if mount.protection is not None else ()
-        headers = fold_vary((*reply.headers, *cors_headers(mount.cors, origin), *signed))
+        headers = fold_vary((*reply.headers, *cors_headers(mount.cors, inbound.field("Origin")), *signed))
         return Reply(reply.status, headers, reply.body, reply.must_close)
 
     async def _below(self, mount: Mount, inbound: Inbound, exchange: Exchange, now: float) -> Reply:

@@ -3,13 +3,61 @@
 from __future__ import annotations
 
 import logging
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
+from aiohttp import ClientSession
+from aiohttp.test_utils import RawTestServer
 
+from cache import Cache, MemoryTier
+from origin.edge.handler import PublicHandler
+from origin.edge.manifest import Manifest, ManifestCodec
+from origin.edge.manifests import Manifests
 from origin.edge.pages import Page, fixed
+from origin.http.spans import ByteSpan
+from origin.serving.forwarded import TrustedProxies
+from origin.serving.observe import Observer
+from origin.storage.descriptors import DescriptorCache
+from origin.storage.memory import MemoryStore
+from origin.storage.store import ObjectInfo, StoreUnavailable
+from origin.telemetry.metrics import Metrics, Vocabulary
+from tests.edge_parts import open_mount
 from tests.stories.gateway import running
+
+
+class Unreadable:
+    """An object that opens and then cannot be read, as on a disk that has just failed."""
+
+    info = ObjectInfo(3, 0.0, "1", "1")
+    size = 3
+
+    def fileno(self) -> None:
+        return None
+
+    async def read(self, span: ByteSpan) -> bytes:
+        raise StoreUnavailable("Input/output error")
+
+    def is_unchanged(self) -> bool:
+        return True
+
+    def release(self) -> None:
+        pass
+
+
+class FailingStore:
+    """Opens what cannot be read."""
+
+    async def open(self, path: str) -> Unreadable:
+        return Unreadable()
+
+    async def probe(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
 
 
 def broken(_now: float) -> Page:
@@ -51,3 +99,25 @@ async def test_decisions_are_counted(tmp_path: Path) -> None:
         name = 'headgate_token_decisions_total{dialect="%s",mount="/vod",reason="%s"}'
         assert await gateway.metric(name % ("-", "token_absent")) == 1
         assert await gateway.metric(name % ("jwt", "ok")) == 1
+
+
+async def test_a_store_that_fails_under_the_sender_is_a_503_that_pages_may_read() -> None:
+    store = DescriptorCache(FailingStore(), clock=time.monotonic)
+    cache = Cache[Manifest](ManifestCodec(), MemoryTier[Manifest](1024), None, time.time)
+    handler = PublicHandler(
+        mounts=[replace(open_mount(MemoryStore()), objects=store)],
+        manifests=Manifests(cache, lambda _mount, _reason: None),
+        pages={},
+        proxies=TrustedProxies(()),
+        observer=Observer(Metrics(Vocabulary(), "0"), None),
+        decided=lambda _mount, _dialect, _reason: None,
+    )
+    mount = next(iter(handler._mounts))
+    async with RawTestServer(handler) as server, ClientSession() as client:
+        url = server.make_url(f"{mount}/a/1.ts")
+        async with client.get(url, headers={"Origin": "https://player.example"}) as answer:
+            assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
+            assert answer.headers["Access-Control-Allow-Origin"] == "*"
+            assert (await answer.json(content_type=None))["reason"] == "store_unavailable"
+    await cache.close()
+    await store.close()
