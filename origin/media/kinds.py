@@ -121,13 +121,3 @@ def format_of(path: str) -> Format:
     if extension in _PARTIAL and _PART_STEM.fullmatch(stem.lower()):
         return Format(Kind.PART, known.content_type)
     return known
-
-
-def kind_of(path: str) -> Kind:
-    """What the object at a decoded path is, as far as its name tells (`format_of`)."""
-    return format_of(path).kind
-
-
-def content_type_of(path: str) -> str:
-    """The media type of the object at a decoded path, ready for Content-Type; opaque bytes when unknown."""
-    return format_of(path).content_type

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from origin.media.kinds import FORMATS, OPAQUE, Kind, content_type_of, format_of, kind_of
+from origin.media.kinds import FORMATS, OPAQUE, Kind, format_of
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ from origin.media.kinds import FORMATS, OPAQUE, Kind, content_type_of, format_of
     ],
 )
 def test_by_extension(path: str, kind: Kind, content_type: str) -> None:
-    assert (kind_of(path), content_type_of(path)) == (kind, content_type)
+    assert (format_of(path).kind, format_of(path).content_type) == (kind, content_type)
 
 
 @pytest.mark.parametrize(
@@ -81,21 +81,21 @@ def test_by_extension(path: str, kind: Kind, content_type: str) -> None:
     ],
 )
 def test_init_segments(name: str) -> None:
-    assert kind_of(name) is Kind.INIT
+    assert format_of(name).kind is Kind.INIT
 
 
 @pytest.mark.parametrize(
     "name", ["initial.mp4", "reinit.mp4", "initiation-1.m4s", "headers.mp4", "init/1.m4s", "subheader.m4s"]
 )
 def test_not_init_segments(name: str) -> None:
-    assert kind_of(name) is Kind.SEGMENT
+    assert format_of(name).kind is Kind.SEGMENT
 
 
 @pytest.mark.parametrize(
     "name", ["part1.m4s", "part-1.m4s", "part_1_0.cmfv", "part12.5.m4s", "seg7.part3.m4s", "Part3.m4s"]
 )
 def test_parts(name: str) -> None:
-    assert kind_of(name) is Kind.PART
+    assert format_of(name).kind is Kind.PART
 
 
 @pytest.mark.parametrize(
@@ -103,13 +103,13 @@ def test_parts(name: str) -> None:
     ["film_part1.mp4", "film.part1.mp4", "part1.mp4", "party.m4s", "part.m4s", "depart1.m4s", "part/1.m4s"],
 )
 def test_not_parts(name: str) -> None:
-    assert kind_of(name) is Kind.SEGMENT
+    assert format_of(name).kind is Kind.SEGMENT
 
 
 def test_other_names_of_init_and_parts_change_nothing_but_the_kind() -> None:
-    assert content_type_of("init.m4s") == content_type_of("part1.m4s") == content_type_of("1.m4s")
-    assert kind_of("init.jpg") is Kind.IMAGE
-    assert kind_of("part1.vtt") is Kind.SUBTITLE
+    assert format_of("init.m4s").content_type == format_of("part1.m4s").content_type == format_of("1.m4s").content_type
+    assert format_of("init.jpg").kind is Kind.IMAGE
+    assert format_of("part1.vtt").kind is Kind.SUBTITLE
 
 
 def test_the_table_is_lower_case_and_speaks_media_types() -> None:
