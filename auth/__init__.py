@@ -21,7 +21,7 @@ Not met here: a viewer who passes a valid token on. Bind tokens to networks or s
 from __future__ import annotations
 
 from auth.algorithms import Algorithm
-from auth.carriage import Carriage, Transport, attach
+from auth.carriage import Carriage, Signed, Transport, attach
 from auth.claims import Claims
 from auth.dialects import DIALECTS
 from auth.enforce import Policy, enforce
@@ -29,9 +29,10 @@ from auth.errors import Denied, Misuse, Reason
 from auth.explain import Check, Verdict, explain
 from auth.gate import Gate, Grant
 from auth.jwk import key_from_jwk, public_jwks, ring_from_jwks
-from auth.keys import Key, KeyRing
+from auth.keys import Key, KeyRing, Rings
+from auth.options import Options, read_options
 from auth.realm import Accepted, Realm
-from auth.request import Request
+from auth.request import Place, Request, Tls
 from auth.scope import PathScope
 from auth.secret import Secret, Token
 
@@ -48,12 +49,17 @@ __all__ = [
     "Key",
     "KeyRing",
     "Misuse",
+    "Options",
     "PathScope",
+    "Place",
     "Policy",
     "Realm",
     "Reason",
     "Request",
+    "Rings",
     "Secret",
+    "Signed",
+    "Tls",
     "Token",
     "Transport",
     "Verdict",
@@ -62,5 +68,6 @@ __all__ = [
     "explain",
     "key_from_jwk",
     "public_jwks",
+    "read_options",
     "ring_from_jwks",
 ]

@@ -1,6 +1,6 @@
-"""Signature and MAC algorithms of JWS (RFC 7518 §3, RFC 8037, RFC 9864): a closed list, and two functions.
+"""What keys are for: the algorithms of JWS (RFC 7518 §3, RFC 8037, RFC 9864) and what lies outside of JOSE.
 
-There is no "none" here, so no token can ask for it.
+A closed list, and two functions for the part of it that JWS knows. There is no "none" here, so no token can ask for it.
 """
 
 from __future__ import annotations
@@ -42,6 +42,9 @@ class Algorithm(StrEnum):
     ES384 = "ES384"
     EDDSA = "EdDSA"  # RFC 8037, here always with Ed25519
     ED25519 = "Ed25519"  # the same signature under its fully specified name (RFC 9864)
+    SHARED = "shared-secret"  # of a CDN's own token format, which says what is done with it; never in a JOSE header
+    A128GCM = "A128GCM"  # content encryption (RFC 7518 §5.3)
+    A256GCM = "A256GCM"
 
 
 class Family(Enum):
@@ -51,10 +54,15 @@ class Family(Enum):
     RSA = auto()
     EC = auto()
     OKP = auto()
+    SHARED = auto()
+    AES = auto()
 
 
 HASHES = {Algorithm.HS256: "sha256", Algorithm.HS384: "sha384", Algorithm.HS512: "sha512"}
 HASH_BYTES = {Algorithm.HS256: 32, Algorithm.HS384: 48, Algorithm.HS512: 64}
+# The secrets of formats that others have designed are as long as their customers have made them.
+SHARED_BYTES = 16
+AES_BYTES = {Algorithm.A128GCM: 16, Algorithm.A256GCM: 32}
 CURVES: dict[Algorithm, type[SECP256R1] | type[SECP384R1]] = {
     Algorithm.ES256: SECP256R1,
     Algorithm.ES384: SECP384R1,
@@ -75,13 +83,21 @@ _SIGNATURES: dict[Algorithm, jwa.Algorithm] = {
 }
 
 
+_FAMILIES = (
+    dict.fromkeys(Algorithm, Family.RSA)
+    | dict.fromkeys(HASHES, Family.HMAC)
+    | dict.fromkeys(CURVES, Family.EC)
+    | dict.fromkeys(ED25519_NAMES, Family.OKP)
+    | dict.fromkeys(AES_BYTES, Family.AES)
+    | {Algorithm.SHARED: Family.SHARED}
+)
+# What may stand in the `alg` of a signed token.
+SIGNATURE_NAMES = frozenset(name.value for name, kind in _FAMILIES.items() if kind not in {Family.SHARED, Family.AES})
+
+
 def family(algorithm: Algorithm) -> Family:
     """The kind of key that `algorithm` works with."""
-    if algorithm in HASHES:
-        return Family.HMAC
-    if algorithm in CURVES:
-        return Family.EC
-    return Family.OKP if algorithm in ED25519_NAMES else Family.RSA
+    return _FAMILIES[algorithm]
 
 
 def same_algorithm(name: str, algorithm: Algorithm) -> bool:

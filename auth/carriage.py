@@ -7,16 +7,19 @@ is found is taken out, and what remains is the request that the rest of the gate
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import quote, unquote
 
 from auth.encoding import percent_decode
 from auth.errors import Denied, Misuse, Reason
-from auth.request import Request
+from auth.request import Pairs, Request
 from auth.secret import Token
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_HEADER = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,64}")  # RFC 9110 §5.6.2, lower case
+_AUTHORIZATION = "authorization"
+_COOKIE_SAFE = "!#$&'()*+-./:<=>?@[]^_`{|}~"  # RFC 6265 §4.1.1, without "%", which is decoded
 _BEARER = re.compile(r"bearer +(.*)", re.IGNORECASE | re.DOTALL)
 
 
@@ -25,35 +28,43 @@ class Transport(StrEnum):
 
     PATH = "path"
     QUERY = "query"
-    HEADER = "header"  # Authorization: Bearer (RFC 6750 §2.1)
+    HEADER = "header"  # Authorization: Bearer (RFC 6750 §2.1), or a field of the dialect's own
     COOKIE = "cookie"
 
 
 @dataclass(frozen=True, slots=True)
 class Carriage:
-    """The name a token goes by (query parameter, cookie, path segment) and the transports open to it."""
+    """The name a token goes by (query parameter, cookie, path segment) and the transports open to it.
+
+    `header` is the lower-case name of the field that it rides in; in `authorization` it stands behind "Bearer".
+    """
 
     name: str = "token"
     transports: frozenset[Transport] = frozenset(Transport)
+    header: str = _AUTHORIZATION
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise Misuse("a carriage's name is 1 to 64 characters of A-Z a-z 0-9 _ -")
         if not self.transports:
             raise Misuse("a carriage needs a transport")
+        if not _HEADER.fullmatch(self.header):
+            raise Misuse("a carriage's header is a field name in lower case")
 
     def overlaps(self, other: Carriage) -> bool:
-        """Whether one place of a request would be read by both; a header has only one name."""
+        """Whether one place of a request would be read by both."""
         shared = self.transports & other.transports
-        return bool(shared) and (self.name == other.name or Transport.HEADER in shared)
+        is_named_alike = self.name == other.name and bool(shared - {Transport.HEADER})
+        return is_named_alike or (Transport.HEADER in shared and self.header == other.header)
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
     """A token as located, and the path and query without it.
 
-    `bound` holds what else a signature covers (a URL, an address). A dialect verifies from these values
-    alone, so that what it once verified can be remembered by them.
+    `parts` are the (name, value) pairs that make the token where they are several, values still encoded. `bound`
+    holds what else a signature covers (a URL, an address). A dialect verifies from these values alone, so that what it
+    once verified can be remembered by them.
     """
 
     token: Token
@@ -61,6 +72,16 @@ class Found:
     path: str
     query: str
     bound: tuple[str, ...] = ()
+    parts: Pairs = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """What a client needs to be let in: a URL, and what else to send with it."""
+
+    url: str
+    cookies: Pairs = field(default=(), repr=False)
+    headers: Pairs = field(default=(), repr=False)
 
 
 def locate(request: Request, carriage: Carriage, mount: str) -> Found | None:
@@ -95,6 +116,18 @@ def locate(request: Request, carriage: Carriage, mount: str) -> Found | None:
 def strip(path: str, query: str, carriage: Carriage, mount: str) -> tuple[str, str]:
     """Path and query without any token, everything else as it was."""
     return _take_from_path(path, carriage, mount)[1], _take_from_query(query, carriage)[1]
+
+
+def issue(url: str, token: Token, carriage: Carriage, mount: str, transport: Transport) -> Signed:
+    """What a client sends to be let in with `token`; Misuse as for `attach`."""
+    match transport:
+        case Transport.COOKIE if transport in carriage.transports:
+            return Signed(url, cookies=((carriage.name, quote(token.reveal(), safe=_COOKIE_SAFE)),))
+        case Transport.HEADER if transport in carriage.transports:
+            scheme = "Bearer " if carriage.header == _AUTHORIZATION else ""
+            return Signed(url, headers=((carriage.header, scheme + token.reveal()),))
+        case _:
+            return Signed(attach(url, token, carriage, mount, transport))
 
 
 def attach(url: str, token: Token, carriage: Carriage, mount: str, transport: Transport = Transport.QUERY) -> str:
@@ -168,7 +201,9 @@ def _in_header(request: Request, carriage: Carriage) -> list[str]:
     """Credentials of other schemes are not ours to judge."""
     if Transport.HEADER not in carriage.transports:
         return []
-    fields = [value for name, value in request.headers if name == "authorization"]
+    fields = request.fields(carriage.header)
+    if carriage.header != _AUTHORIZATION:
+        return [value.strip(" \t") for value in fields]
     return [match[1].rstrip(" ") for value in fields if (match := _BEARER.fullmatch(value))]
 
 

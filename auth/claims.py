@@ -13,6 +13,10 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TypeAlias, TypeVar
 
 from auth.errors import Denied, Reason
+from auth.remedy import Remedy
+from auth.renewal import Renewal
+from auth.rules.condition import Condition
+from auth.rules.url import UrlRule
 from auth.scope import PathScope
 from auth.strict_json import JsonValue
 
@@ -33,7 +37,8 @@ _MAPPED_BITS = 96
 class Claims:
     """What a token says, in neutral terms. None means that it does not say; times are Unix seconds.
 
-    A minter fills in what it wants said; `key_id`, `dialect` and `extra` are filled in by whoever verified.
+    A minter fills in what it wants said; `key_id`, `dialect` and `extra` are filled in by whoever verified. A token
+    opens what `scope` and `urls` both cover, where it says both.
     """
 
     issuer: str | None = None
@@ -45,8 +50,16 @@ class Claims:
     token_id: str | None = None
     session_id: str | None = None
     scope: PathScope | None = None
+    urls: UrlRule | None = None
     methods: frozenset[str] | None = None
-    networks: tuple[Network, ...] | None = None
+    networks: tuple[Network, ...] | None = None  # a client in any of these, or in any of `asns`
+    asns: frozenset[int] | None = None
+    conditions: tuple[Condition, ...] = ()  # all of them must hold
+    one_time: bool = False  # good for one request; `token_id` tells it from others
+    renewal: Renewal | None = None
+    remedies: tuple[Remedy, ...] = ()
+    session_ends: float | None = None  # no renewal reaches past this instant
+    strict_time: bool = False  # no allowance for clocks that disagree (RFC 9246 §2.1.4)
     key_id: str | None = None
     dialect: str = ""
     extra: tuple[tuple[str, str], ...] = ()  # what restricts nothing: (name, shortened value), for explanations

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, b64encode, urlsafe_b64decode, urlsafe_b64encode
 
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]*")
 # Which characters a text may end with when it is two or three longer than a multiple of four: their unused bits are 0.
 _LAST_OF = {2: "AQgw", 3: "AEIMQUYcgkosw048"}
+_HEX = re.compile(r"(?:[0-9a-f]{2})*")
+_TO_URL = str.maketrans("+/", "-_")
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 
@@ -29,6 +31,39 @@ def base64url_decode(text: str) -> bytes:
     if unused and text[-1] not in _LAST_OF[unused]:
         raise ValueError("not canonical base64url")
     return urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def base64url_padded(data: bytes) -> str:
+    """Base64url with its padding (RFC 4648 §5)."""
+    return urlsafe_b64encode(data).decode("ascii")
+
+
+def base64url_padded_decode(text: str) -> bytes:
+    """Strict inverse of `base64url_padded`; ValueError for anything that it never produces."""
+    bare = text.rstrip("=")
+    if len(text) % 4 or len(text) - len(bare) != -len(bare) % 4:
+        raise ValueError("not padded base64url")
+    return base64url_decode(bare)
+
+
+def base64_encode(data: bytes) -> str:
+    """Base64 with its padding (RFC 4648 §4)."""
+    return b64encode(data).decode("ascii")
+
+
+def base64_decode(text: str) -> bytes:
+    """Strict inverse of `base64_encode`; ValueError for anything that it never produces."""
+    if "-" in text or "_" in text:
+        raise ValueError("not base64")
+    base64url_padded_decode(text.translate(_TO_URL))
+    return b64decode(text)
+
+
+def hex_decode(text: str) -> bytes:
+    """Octets written in lower-case hexadecimal, two digits each; ValueError for any other spelling."""
+    if not _HEX.fullmatch(text):
+        raise ValueError("not lower-case hexadecimal")
+    return bytes.fromhex(text)
 
 
 def percent_decode(text: str) -> str:

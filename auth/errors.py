@@ -27,6 +27,15 @@ class Reason(StrEnum):
     OUT_OF_SCOPE = "path_out_of_scope"
     WRONG_METHOD = "method_not_allowed_by_token"
     WRONG_NETWORK = "client_network_mismatch"
+    WRONG_PLACE = "client_place_mismatch"  # country, region, coordinates
+    WRONG_HEADER = "header_mismatch"
+    WRONG_TLS = "tls_mismatch"  # protocol, fingerprint or client key
+    PROOF_INVALID = "proof_of_possession_invalid"
+    REPLAYED = "token_replayed"
+    REVOKED = "token_revoked"
+    SESSION_ENDED = "session_ended"  # however often it was renewed
+    TOO_MANY_STREAMS = "too_many_streams"
+    STORE_UNAVAILABLE = "token_store_unavailable"  # what must be remembered of tokens cannot be
 
 
 class Denied(Exception):  # noqa: N818  # "Denied(reason)" reads as the verdict it is

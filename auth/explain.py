@@ -9,10 +9,11 @@ from enum import StrEnum
 from auth.carriage import Found
 from auth.claims import Claims
 from auth.dialects import DIALECTS
-from auth.dialects.dialect import Dialect
+from auth.dialects.dialect import Dialect, Spec
 from auth.enforce import REQUEST_RULES, TOKEN_RULES
 from auth.errors import Denied, Reason
-from auth.keys import KeyRing
+from auth.gate import Door, doors_of
+from auth.keys import KeyRing, Rings, ring_of
 from auth.realm import Realm
 from auth.request import Request
 
@@ -40,37 +41,37 @@ Checks = tuple[Check, ...]
 def explain(
     request: Request,
     realm: Realm,
-    ring: KeyRing,
+    rings: Rings,
     now: float,
-    dialects: Mapping[str, Dialect] = DIALECTS,
+    dialects: Mapping[str, Spec] = DIALECTS,
 ) -> Checks:
     """Every check that `Gate.admit` makes of a token, in its order, without stopping at the first that fails.
 
     What a token says of itself is shown even if it is not authentic; it is marked as such by the check
     "authentic". Rules are skipped then: nothing that a forger wrote is worth a verdict.
     """
+    seen = realm.as_seen(request)
     try:
-        located = _locate(request, realm, dialects)
+        door, found = _locate(seen, realm, dialects)
     except Denied as denied:
         return (_failed("token", denied), *_skipped("says", "authentic", "key", *TOKEN_RULES, *REQUEST_RULES))
-    name, found = located
-    dialect = dialects[name]
-    where = Check("token", Verdict.OK, f"{name}, in the {found.transport}")
-    says = _says(dialect, found)
+    where = Check("token", Verdict.OK, f"{door.accepted.dialect}, in the {found.transport}")
+    says = _says(door.dialect, found)
+    ring = ring_of(rings, door.accepted.keys)
     try:
-        claims = dialect.verify(found, ring)
+        claims = door.dialect.verify(found, ring)
     except Denied as denied:
         return (where, says, _failed("authentic", denied), *_skipped("key", *TOKEN_RULES, *REQUEST_RULES))
     authentic = Check("authentic", Verdict.OK)
-    asked = request.at(found.path, found.query)
+    asked = seen.at(found.path, found.query)
     return (where, says, authentic, _key(claims, realm, ring, now), *_rules(claims, asked, realm, now))
 
 
-def _locate(request: Request, realm: Realm, dialects: Mapping[str, Dialect]) -> tuple[str, Found]:
-    for accepted in realm.accepts:
-        found = dialects[accepted.dialect].locate(request, accepted.carriage, realm.prefix)
+def _locate(request: Request, realm: Realm, dialects: Mapping[str, Spec]) -> tuple[Door, Found]:
+    for door in doors_of(realm, dialects):
+        found = door.dialect.locate(request, door.accepted.carriage, realm.prefix)
         if found is not None:
-            return accepted.dialect, found
+            return door, found
     raise Denied(Reason.ABSENT)
 
 
@@ -84,14 +85,14 @@ def _says(dialect: Dialect, found: Found) -> Check:
 
 def _key(claims: Claims, realm: Realm, ring: KeyRing, now: float) -> Check:
     key = None if claims.key_id is None else ring.find(claims.key_id)
-    if key is None or not key.is_in_force(now, realm.policy.leeway):
+    if key is None or not key.is_in_force(now, 0 if claims.strict_time else realm.policy.leeway):
         return _failed("key", Denied(Reason.KEY_NOT_IN_FORCE))
     return Check("key", Verdict.OK, f"{key.id}, {key.algorithm}")
 
 
 def _rules(claims: Claims, request: Request, realm: Realm, now: float) -> Checks:
     of_token = {name: rule(claims, realm.policy, now) for name, rule in TOKEN_RULES.items()}
-    of_request = {name: rule(claims, request) for name, rule in REQUEST_RULES.items()}
+    of_request = {name: rule(claims, request, now) for name, rule in REQUEST_RULES.items()}
     return tuple(
         Check(name, Verdict.OK) if objection is None else _failed(name, objection)
         for name, objection in (of_token | of_request).items()

@@ -5,94 +5,143 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from auth.carriage import Found, Transport, attach, strip
+from auth.carriage import Carriage, Found, Signed, Transport
 from auth.claims import Claims
 from auth.dialects import DIALECTS
-from auth.dialects.dialect import Dialect
+from auth.dialects.dialect import Dialect, Spec
 from auth.enforce import enforce, judge_token
 from auth.errors import Denied, Misuse, Reason
-from auth.keys import KeyRing
+from auth.keys import KeyRing, Rings, ring_of
+from auth.options import Options
 from auth.realm import Accepted, Realm
-from auth.request import Request
+from auth.request import Pairs, Request
+from auth.rules.url import Url
 from auth.secret import Token
 from auth.verified import VerifiedTokens
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A permission, and the path and query that remain when the token is taken off."""
+    """A permission, and the path and query that remain when the token is taken off.
+
+    `carriage` is how the token came, and `parts` what it is made of where that is several parameters or cookies.
+    """
 
     claims: Claims
     token: Token | None  # None with `transport` for OPTIONS, which needs no token
     transport: Transport | None
     path: str
     query: str
+    carriage: Carriage | None = None
+    parts: Pairs = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One way into a realm: an accepted dialect, made with its options."""
+
+    accepted: Accepted
+    dialect: Dialect
+
+
+def doors_of(realm: Realm, dialects: Mapping[str, Spec] = DIALECTS) -> tuple[Door, ...]:
+    """The ways into a realm, in its order. Misuse when it names an unknown dialect or options of another one."""
+    return tuple(Door(accepted, _made(accepted, dialects)) for accepted in realm.accepts)
+
+
+def _made(accepted: Accepted, dialects: Mapping[str, Spec]) -> Dialect:
+    spec = dialects.get(accepted.dialect)
+    if spec is None:
+        raise Misuse(f"no such dialect: {accepted.dialect}")
+    options = spec.options() if accepted.options is None else accepted.options
+    if not isinstance(options, Options if spec.options is Options else spec.options):
+        raise Misuse(f"these are not options of {accepted.dialect}")
+    return spec.make(options)
 
 
 class Gate:
     """Admits requests to a realm and mints tokens for it; keeps nothing but tokens that it has verified."""
 
-    __slots__ = ("_accepts", "_verified", "realm")
+    __slots__ = ("_doors", "_verified", "realm")
 
-    def __init__(self, realm: Realm, dialects: Mapping[str, Dialect] = DIALECTS, *, remember: int = 16_384) -> None:
-        """`remember` bounds the verified tokens kept. Misuse when the realm names an unknown dialect."""
-        unknown = [accepted.dialect for accepted in realm.accepts if accepted.dialect not in dialects]
-        if unknown:
-            raise Misuse(f"no such dialect: {', '.join(unknown)}")
+    def __init__(self, realm: Realm, dialects: Mapping[str, Spec] = DIALECTS, *, remember: int = 16_384) -> None:
+        """`remember` bounds the verified tokens kept per dialect. Misuse as for `doors_of`."""
         self.realm = realm
-        self._accepts = tuple((accepted, dialects[accepted.dialect]) for accepted in realm.accepts)
-        self._verified = VerifiedTokens(remember)
+        self._doors = doors_of(realm, dialects)
+        self._verified = tuple(VerifiedTokens(remember) for _ in self._doors)
 
     def __repr__(self) -> str:
         return f"Gate({self.realm.prefix})"
 
-    def admit(self, request: Request, ring: KeyRing, now: float) -> Grant:
+    def admit(self, request: Request, rings: Rings, now: float) -> Grant:
         """The grant for a request, or Denied. `now` in Unix seconds.
 
         OPTIONS needs no token: a browser sends none with a preflight (Fetch §4.8), and nothing is given away.
         """
         if request.method == "OPTIONS":
             return self._let_pass(request)
-        for accepted, dialect in self._accepts:
-            found = dialect.locate(request, accepted.carriage, self.realm.prefix)
+        seen = self.realm.as_seen(request)
+        for door, verified in zip(self._doors, self._verified, strict=True):
+            accepted = door.accepted
+            found = door.dialect.locate(seen, accepted.carriage, self.realm.prefix)
             if found is not None:
-                claims = self._verify(accepted.dialect, dialect, found, ring)
-                self._judge(claims, found, request, ring, now)
-                return Grant(claims, found.token, found.transport, found.path, found.query)
+                ring = ring_of(rings, accepted.keys)
+                claims = _verify(door.dialect, found, ring, verified)
+                self._judge(claims, found, seen, ring, now)
+                return Grant(
+                    claims, found.token, found.transport, found.path, found.query, accepted.carriage, found.parts
+                )
         raise Denied(Reason.ABSENT)
 
-    def mint(self, claims: Claims, ring: KeyRing, now: float) -> Token:
+    def mint(self, claims: Claims, rings: Rings, now: float, url: str | None = None) -> Token:
         """A token that this gate will admit, signed with the ring's current key.
 
-        The dialect is `claims.dialect`, or the realm's first. Misuse when the ring has no key to sign with,
-        when the realm would refuse the token anyway, and when the dialect cannot say the claims.
+        The dialect is `claims.dialect`, or the realm's first. `url` is what the token is for, in dialects that sign the
+        URL itself. Misuse when the ring has no key to sign with, when the realm would refuse the token anyway, and when
+        the dialect cannot say the claims.
         """
-        accepted, dialect = self._minting(claims)
+        return self._mint(self._minting(claims), claims, rings, now, url)
+
+    def issue(
+        self, url: str, claims: Claims, rings: Rings, now: float, transport: Transport = Transport.QUERY
+    ) -> Signed:
+        """What a client sends to get `url`, freshly minted. Misuse as for `mint`, and for a closed transport."""
+        door = self._minting(claims)
+        carriage = door.accepted.carriage
+        if transport not in carriage.transports:
+            raise Misuse(f"this realm does not take tokens by {transport}")
+        token = self._mint(door, claims, rings, now, url)
+        return door.dialect.issue(url, token, carriage, self.realm.prefix, transport)
+
+    def sign(self, url: str, claims: Claims, rings: Rings, now: float, transport: Transport = Transport.QUERY) -> str:
+        """`url` with a freshly minted token on it. Misuse as for `issue`, and for what is no part of a URL."""
+        if transport in {Transport.COOKIE, Transport.HEADER}:
+            raise Misuse(f"a URL carries no {transport}")
+        return self.issue(url, claims, rings, now, transport).url
+
+    def _mint(self, door: Door, claims: Claims, rings: Rings, now: float, url: str | None) -> Token:
+        accepted = door.accepted
         objection = judge_token(claims, self.realm.policy, max(now, claims.not_before or 0, claims.issued_at or 0))
         if objection is not None:
             raise Misuse(f"{self.realm.prefix} would refuse the token: {objection}")
-        key = ring.signer(now)
+        key = ring_of(rings, accepted.keys).signer(now)
         if key is None:
             raise Misuse("the ring has no key in force to sign with")
-        return dialect.mint(replace(claims, dialect=accepted.dialect), key)
+        target = None if url is None else self._bare(door, url)
+        return door.dialect.mint(replace(claims, dialect=accepted.dialect), key, target)
 
-    def sign(self, url: str, claims: Claims, ring: KeyRing, now: float, transport: Transport = Transport.QUERY) -> str:
-        """`url` with a freshly minted token on it. Misuse as for `mint` and `attach`."""
-        accepted, _ = self._minting(claims)
-        token = self.mint(claims, ring, now)
-        return attach(url, token, accepted.carriage, self.realm.prefix, transport)
-
-    def _verify(self, name: str, dialect: Dialect, found: Found, ring: KeyRing) -> Claims:
-        identity = (name, found.token.reveal(), found.bound)
-        claims = self._verified.get(identity, ring)
-        if claims is None:
-            claims = dialect.verify(found, ring)
-            self._verified.put(identity, claims, ring)
-        return claims
+    def _bare(self, door: Door, url: str) -> Url | None:
+        """The URL that a token is for: absolute, and without a token. None for a path where none of it is known."""
+        absolute = self.realm.absolute(url)
+        if absolute is None:
+            return None
+        path, query = door.dialect.strip(absolute.path, absolute.query, door.accepted.carriage, self.realm.prefix)
+        return replace(absolute, path=path, query=query)
 
     def _judge(self, claims: Claims, found: Found, request: Request, ring: KeyRing, now: float) -> None:
         key = None if claims.key_id is None else ring.find(claims.key_id)
-        if key is None or not key.is_in_force(now, self.realm.policy.leeway):
+        leeway = 0 if claims.strict_time else self.realm.policy.leeway
+        if key is None or not key.is_in_force(now, leeway):
             raise Denied(Reason.KEY_NOT_IN_FORCE)
         asked = request.at(found.path, found.query)
         objection = enforce(claims, asked, self.realm.policy, now)
@@ -101,12 +150,21 @@ class Gate:
 
     def _let_pass(self, request: Request) -> Grant:
         path, query = request.path, request.query
-        for accepted, _ in self._accepts:
-            path, query = strip(path, query, accepted.carriage, self.realm.prefix)
+        for door in self._doors:
+            path, query = door.dialect.strip(path, query, door.accepted.carriage, self.realm.prefix)
         return Grant(Claims(), None, None, path, query)
 
-    def _minting(self, claims: Claims) -> tuple[Accepted, Dialect]:
-        for accepted, dialect in self._accepts:
-            if claims.dialect in {"", accepted.dialect}:
-                return accepted, dialect
+    def _minting(self, claims: Claims) -> Door:
+        for door in self._doors:
+            if claims.dialect in {"", door.accepted.dialect}:
+                return door
         raise Misuse(f"{self.realm.prefix} does not accept {claims.dialect}")
+
+
+def _verify(dialect: Dialect, found: Found, ring: KeyRing, verified: VerifiedTokens) -> Claims:
+    identity = (found.token.reveal(), found.bound)
+    claims = verified.get(identity, ring)
+    if claims is None:
+        claims = dialect.verify(found, ring)
+        verified.put(identity, claims, ring)
+    return claims

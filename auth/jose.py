@@ -117,7 +117,7 @@ def _algorithm(fields: JsonObject) -> str:
     name = _text(fields, "alg")
     if name is None:
         raise Denied(Reason.MALFORMED, "header: alg is missing")
-    if name not in algorithms.Algorithm.__members__.values():
+    if name not in algorithms.SIGNATURE_NAMES:
         raise Denied(Reason.UNSUPPORTED, "alg is not an algorithm that is accepted")
     return name
 

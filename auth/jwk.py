@@ -16,7 +16,7 @@ from jwt import algorithms as jwa
 from jwt.exceptions import PyJWTError
 
 from auth import strict_json
-from auth.algorithms import Algorithm
+from auth.algorithms import Algorithm, Family, family
 from auth.encoding import base64url_decode, base64url_encode
 from auth.errors import Misuse
 from auth.keys import Key, KeyRing, Material
@@ -59,12 +59,13 @@ def key_from_jwk(jwk: JsonObject, *, allow_weak: bool = False) -> Key:
     kind = jwk.get("kty")
     if not isinstance(kind, str) or kind not in _IDENTITY:
         raise Misuse("kty is oct, RSA, EC or OKP")
-    if jwk.get("use", "sig") != "sig":
-        raise Misuse("its use is not sig")
     material = _material(kind, jwk)
+    algorithm = _algorithm(kind, jwk)
+    if jwk.get("use", use_of(algorithm)) != use_of(algorithm):
+        raise Misuse(f"the use of a key for {algorithm} is {use_of(algorithm)}")
     return Key(
         _key_id(kind, jwk),
-        _algorithm(kind, jwk),
+        algorithm,
         material,
         _is_verify_only(jwk),
         not_before=_instant(jwk, "nbf"),
@@ -75,7 +76,7 @@ def key_from_jwk(jwk: JsonObject, *, allow_weak: bool = False) -> Key:
 
 def private_jwk(key: Key) -> JsonObject:
     """The whole key, secrets included: for a key file, never for an answer."""
-    jwk = _members(key.material) | {"kid": key.id, "alg": key.algorithm.value, "use": "sig"}
+    jwk = _members(key.material) | {"kid": key.id, "alg": key.algorithm.value, "use": use_of(key.algorithm)}
     if key.verify_only:
         jwk["key_ops"] = ["verify"]
     if key.not_before is not None:
@@ -83,6 +84,11 @@ def private_jwk(key: Key) -> JsonObject:
     if key.not_after is not None:
         jwk["exp"] = key.not_after
     return jwk
+
+
+def use_of(algorithm: Algorithm) -> str:
+    """The `use` of a key (RFC 7517 §4.2): it signs, or it encrypts."""
+    return "enc" if family(algorithm) is Family.AES else "sig"
 
 
 def public_jwk(key: Key) -> JsonObject | None:

@@ -6,7 +6,7 @@ A ring is immutable: whoever refreshes keys builds another ring, and readers see
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import InitVar, dataclass, field
 from typing import TypeAlias
 
@@ -15,8 +15,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
 from auth.algorithms import (
+    AES_BYTES,
     CURVES,
     HASH_BYTES,
+    SHARED_BYTES,
     Algorithm,
     Family,
     PrivateKey,
@@ -108,6 +110,18 @@ class KeyRing:
         return max(able, key=lambda key: key.not_before or 0, default=None)
 
 
+# One ring for everything, or rings by name.
+Rings: TypeAlias = KeyRing | Mapping[str, KeyRing]
+
+
+def ring_of(rings: Rings, name: str) -> KeyRing:
+    """The ring that a realm calls `name`; an empty one, which opens nothing, when there is none of that name."""
+    return rings if isinstance(rings, KeyRing) else rings.get(name, _NO_KEYS)
+
+
+_NO_KEYS = KeyRing()
+
+
 def _verifying(material: Material) -> Secret | PublicKey:
     if isinstance(material, RSAPrivateKey | EllipticCurvePrivateKey | Ed25519PrivateKey):
         return material.public_key()
@@ -117,7 +131,7 @@ def _verifying(material: Material) -> Secret | PublicKey:
 def _check_fit(key: Key) -> None:
     fits: bool
     match family(key.algorithm):
-        case Family.HMAC:
+        case Family.HMAC | Family.SHARED | Family.AES:
             fits = isinstance(key.material, Secret)
         case Family.RSA:
             fits = isinstance(key.material, RSAPrivateKey | RSAPublicKey)
@@ -133,8 +147,13 @@ def _check_fit(key: Key) -> None:
 
 def _check_strength(key: Key) -> None:
     """RFC 7518 §3.2 and §3.3: a MAC key as long as the hash, an RSA modulus of 2048 bits."""
-    if isinstance(key.material, Secret) and len(key.material.reveal()) < HASH_BYTES[key.algorithm]:
-        raise Misuse(f"key {key.id}: {key.algorithm} needs at least {HASH_BYTES[key.algorithm]} bytes")
+    if isinstance(key.material, Secret):
+        length, exact = len(key.material.reveal()), AES_BYTES.get(key.algorithm)
+        if exact is not None and length != exact:
+            raise Misuse(f"key {key.id}: {key.algorithm} needs exactly {exact} bytes")
+        least = HASH_BYTES.get(key.algorithm, SHARED_BYTES)
+        if length < least:
+            raise Misuse(f"key {key.id}: {key.algorithm} needs at least {least} bytes")
     if isinstance(key.material, RSAPrivateKey | RSAPublicKey):
         bits = key.material.key_size
         if not MIN_RSA_BITS <= bits <= MAX_RSA_BITS:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 from auth.carriage import Carriage
 from auth.enforce import Policy
 from auth.errors import Misuse
+from auth.options import Options
+from auth.request import Request
+from auth.rules.url import Url
 from auth.scope import UnsafePath, normalise
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A dialect by its name in the registry, and how its tokens ride here."""
+    """A dialect by its name in the registry, how its tokens ride here, and whose keys it trusts."""
 
     dialect: str = "jwt"
     carriage: Carriage = field(default_factory=Carriage)
+    options: Options | None = None  # None: the dialect's defaults
+    keys: str = ""  # the ring's name, where a gate is given several
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,9 @@ class Realm:
     prefix: str  # "/vod", or "/" for everything
     accepts: tuple[Accepted, ...] = field(default_factory=lambda: (Accepted(),))
     policy: Policy = field(default_factory=Policy)
+    # "https://cdn.example": what viewers ask, where an edge in front asks us under another name. Tokens that sign whole
+    # URLs are held against it.
+    public_origin: str | None = None
 
     def __post_init__(self) -> None:
         try:
@@ -43,3 +51,18 @@ class Realm:
         for one, other in combinations(self.accepts, 2):
             if one.dialect == other.dialect or one.carriage.overlaps(other.carriage):
                 raise Misuse(f"{one.dialect} and {other.dialect} would read the same token: name them apart")
+        if self.public_origin is not None and Url.parse(self.public_origin).path != "/":
+            raise Misuse("a public origin is a scheme and a host")
+
+    def as_seen(self, request: Request) -> Request:
+        """The request as the viewer made it."""
+        if self.public_origin is None:
+            return request
+        scheme, _, authority = self.public_origin.partition("://")
+        return replace(request, scheme=scheme, authority=authority.rstrip("/"))
+
+    def absolute(self, url: str) -> Url | None:
+        """`url` as a viewer would ask for it; None for a path when nothing says whose it is."""
+        if url.startswith("/") and not url.startswith("//"):
+            return None if self.public_origin is None else Url.parse(self.public_origin.rstrip("/") + url)
+        return Url.parse(url)

@@ -7,7 +7,7 @@ from typing import TypeAlias
 from auth.claims import Claims
 from auth.keys import KeyRing
 
-Identity: TypeAlias = tuple[str, str, tuple[str, ...]]  # dialect, token, what else was signed
+Identity: TypeAlias = tuple[str, tuple[str, ...]]  # token, what else was signed
 
 
 class VerifiedTokens:

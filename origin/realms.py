@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-from auth import Accepted, Carriage, Policy, Realm
-from origin.settings import Mount
+from dataclasses import replace
+
+from auth import DIALECTS, Accepted, Carriage, Policy, Realm, Transport, read_options
+from origin.settings import Mount, MountToken
 
 
 def realm_of(mount: Mount) -> Realm:
     """The realm of a signed mount."""
-    carriage = Carriage(mount.token_name)
     return Realm(
         prefix=mount.prefix,
-        accepts=tuple(Accepted(dialect, carriage) for dialect in mount.dialects),
+        accepts=tuple(_accepted(mount, dialect) for dialect in mount.dialects),
+        public_origin=mount.public_url,
         policy=Policy(
             issuers=frozenset(mount.issuers),
             audiences=frozenset(mount.audience),
             leeway=float(mount.leeway_seconds),
             scope_required=mount.require_path_scope,
         ),
+    )
+
+
+def _accepted(mount: Mount, dialect: str) -> Accepted:
+    spec, asked = DIALECTS[dialect], mount.tokens.get(dialect, MountToken())
+    own = spec.carriage
+    name = asked.token_name or (mount.token_name if own == Carriage() else own.name)
+    transports = frozenset(map(Transport, asked.transports)) or own.transports
+    return Accepted(
+        dialect,
+        replace(own, name=name, transports=transports),
+        options=read_options(spec.options, asked.options),
+        keys=asked.keys or mount.keys or "",
     )

@@ -163,7 +163,7 @@ def _protection(mount: settings.Mount, rings: KeyRings) -> Protection | None:
         proof = EdgeProof(Trust(mount.edge.trust), mount.edge.header.lower(), secrets)
     return Protection(
         gate=Gate(realm_of(mount)),
-        ring=partial(rings.ring, mount.keys),
+        rings=rings.snapshot,
         propagation=Propagation(mount.propagate),
         token_name=mount.token_name,
         annex_i=mount.dash_define == "annex-i",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from auth.dialects import jwt
-from auth.dialects.dialect import Dialect
+from auth.dialects.dialect import Dialect, Spec
 
-DIALECTS: dict[str, Dialect] = {
-    jwt.NAME: jwt.Jwt(),
+__all__ = ["DIALECTS", "Dialect", "Spec"]
+
+DIALECTS: dict[str, Spec] = {
+    jwt.NAME: Spec(lambda _options: jwt.Jwt()),
 }

@@ -18,9 +18,8 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from functools import lru_cache
 
-from auth import carriage as rides
 from auth import jose, strict_json
-from auth.carriage import Carriage, Found
+from auth.carriage import Found
 from auth.claims import (
     MAX_EXTRA,
     Claims,
@@ -31,9 +30,10 @@ from auth.claims import (
     read_text,
     read_time,
 )
+from auth.dialects.dialect import OneName
 from auth.errors import Denied, Misuse, Reason
 from auth.keys import Key, KeyRing
-from auth.request import Request
+from auth.rules.url import Url
 from auth.scope import PathRule, PathScope, Rule, UnsafePath
 from auth.secret import Token
 from auth.strict_json import JsonObject, JsonValue
@@ -51,12 +51,8 @@ _RESTRICTING_PREFIX = "cdni"
 _SHOWN_CHARS = 60
 
 
-class Jwt:
+class Jwt(OneName):
     """The dialect `jwt`."""
-
-    def locate(self, request: Request, carriage: Carriage, mount: str) -> Found | None:
-        """The token under the carriage's name; its shape is not looked at."""
-        return rides.locate(request, carriage, mount)
 
     def verify(self, found: Found, ring: KeyRing) -> Claims:
         """The claims of a signed JWT. Nothing of the payload is read before its signature holds."""
@@ -66,7 +62,7 @@ class Jwt:
         key = jose.verify(jws, ring)
         return _claims(_payload(jws), key_id=key.id, dialect=NAME)
 
-    def mint(self, claims: Claims, key: Key) -> Token:
+    def mint(self, claims: Claims, key: Key, url: Url | None = None) -> Token:
         """A signed JWT. Misuse for claims that would not be read back as they are."""
         try:
             payload = strict_json.dumps(_members(claims))

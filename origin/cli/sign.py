@@ -59,7 +59,7 @@ def sign(
             methods=frozenset(method) if method else None,
             networks=tuple(ip_network(each) for each in network) if network else None,
         )
-        result = Gate(signed.realm).sign(url, claims, signed.ring, now, Transport(transport))
+        result = Gate(signed.realm).sign(url, claims, signed.rings, now, Transport(transport))
     except (Misuse, ValueError) as error:
         raise Trouble(ExitCode.USAGE, str(error)) from None
     print(json.dumps({"url": result, "expires_at": claims.expires}) if as_json else result)

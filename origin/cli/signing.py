@@ -11,7 +11,7 @@ from origin.cli.config import load_settings
 from origin.cli.trouble import ExitCode, Trouble
 
 if TYPE_CHECKING:
-    from auth import KeyRing, Realm
+    from auth import Realm, Rings
     from origin.settings import Mount
 
 
@@ -21,13 +21,13 @@ class SignedMount:
 
     mount: Mount
     realm: Realm
-    ring: KeyRing
+    rings: Rings
     path: str  # the URL's, without a token
 
 
 def signed_mount(url: str, config: Path | None) -> SignedMount:
     """The mount of `url` (an absolute URL or a path); ends the command when it has none or needs no token."""
-    from auth.carriage import strip
+    from auth.gate import doors_of
     from origin.keystore.file import KeystoreError, read_ring
     from origin.media.target import MountName, find_mount
     from origin.realms import realm_of
@@ -46,10 +46,11 @@ def signed_mount(url: str, config: Path | None) -> SignedMount:
         raise Trouble(ExitCode.USAGE, f"{mount.prefix} is open: its URLs need no token")
     realm = realm_of(mount)
     path = parts.path
-    for accepted in realm.accepts:
-        path, _ = strip(path, "", accepted.carriage, mount.prefix)
+    for door in doors_of(realm):
+        path, _ = door.dialect.strip(path, "", door.accepted.carriage, mount.prefix)
+    names = {accepted.keys for accepted in realm.accepts}
     try:
-        ring, _ = read_ring(settings.keyrings[mount.keys].file)
+        rings = {name: read_ring(settings.keyrings[name].file)[0] for name in names}
     except KeystoreError as error:
         raise Trouble(ExitCode.USAGE, str(error)) from None
-    return SignedMount(mount, realm, ring, path)
+    return SignedMount(mount, realm, rings, path)

@@ -40,7 +40,7 @@ def verify(
     if at is not None and not isfinite(at):
         raise Trouble(ExitCode.USAGE, "--at is a number of seconds")
     request = Request(method, parts.scheme or "https", parts.netloc, parts.path, parts.query, client=address)
-    checks = checks_of(request, signed.realm, signed.ring, time.time() if at is None else at)
+    checks = checks_of(request, signed.realm, signed.rings, time.time() if at is None else at)
     failed = [check for check in checks if check.verdict is Verdict.FAILED]
     if as_json:
         shown = [{"check": one.name, "verdict": one.verdict.value, "words": one.words} for one in checks]

@@ -31,7 +31,7 @@ def admit(mount: Mount, inbound: Inbound, now: float) -> Admission:
     is_edge = proof is not None and proof.holds(facts.headers)
     audience = Audience.EDGE if is_edge else Audience.VIEWER
     try:
-        grant = protection.gate.admit(facts, protection.ring(), now)
+        grant = protection.gate.admit(facts, protection.rings(), now)
     except Denied as denied:
         is_verified_there = is_edge and proof is not None and proof.trust is Trust.VERIFIES
         if is_verified_there and denied.reason is Reason.ABSENT:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from auth import Gate, KeyRing
+from auth import Gate, Rings
 from origin.edge.edge_proof import EdgeProof
 from origin.edge.lifetimes import CachePolicy
 from origin.http.cors import CorsPolicy
@@ -30,7 +30,7 @@ class Protection:
     """What makes a mount a signed one."""
 
     gate: Gate
-    ring: Callable[[], KeyRing]  # the ring in force now; a reload swaps it
+    rings: Callable[[], Rings]  # the rings in force now; a reload swaps them
     propagation: Propagation
     token_name: str
     annex_i: bool  # DASH: let players carry the query on themselves (ISO/IEC 23009-1 Annex I)

@@ -10,12 +10,13 @@ from typing import assert_never
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from auth.algorithms import CURVES, HASH_BYTES, Algorithm, Family, family
+from auth.algorithms import AES_BYTES, CURVES, HASH_BYTES, Algorithm, Family, family
 from auth.jwk import private_jwk, thumbprint
 from auth.keys import Key, Material
 from auth.secret import Secret
 
 RSA_BITS = 2048
+SECRET_BYTES = {**HASH_BYTES, **AES_BYTES, Algorithm.SHARED: 32}
 _UNNAMED = "unnamed"
 
 
@@ -45,8 +46,8 @@ def new_key(
 def _new_material(algorithm: Algorithm, random_bytes: Callable[[int], bytes]) -> Material:
     kind = family(algorithm)
     match kind:
-        case Family.HMAC:
-            return Secret(random_bytes(HASH_BYTES[algorithm]))
+        case Family.HMAC | Family.SHARED | Family.AES:
+            return Secret(random_bytes(SECRET_BYTES[algorithm]))
         case Family.RSA:
             return rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS)
         case Family.EC:

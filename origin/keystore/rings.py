@@ -35,7 +35,7 @@ class KeyRings:
     owner learns of it from what `refresh` returns, and how old a ring is from `read_at`.
     """
 
-    __slots__ = ("_allow_shared", "_loaded", "_paths")
+    __slots__ = ("_allow_shared", "_loaded", "_paths", "_rings")
 
     def __init__(self, paths: Mapping[str, Path], now: float, *, allow_shared: bool = False) -> None:
         """Read every file; KeystoreError when one cannot be used, for there is no last good ring yet."""
@@ -44,6 +44,7 @@ class KeyRings:
         self._loaded: Mapping[str, Loaded] = MappingProxyType(
             {name: self._load(path, now) for name, path in self._paths.items()}
         )
+        self._rings = _rings(self._loaded)
 
     def __repr__(self) -> str:
         return f"KeyRings({', '.join(self._paths)})"
@@ -51,6 +52,10 @@ class KeyRings:
     def ring(self, name: str) -> KeyRing:
         """The ring of that name as last read; KeyError for a name that was not configured."""
         return self._loaded[name].ring
+
+    def snapshot(self) -> Mapping[str, KeyRing]:
+        """All rings by name, as last read: the same object until something changes."""
+        return self._rings
 
     def read_at(self, name: str) -> float:
         """When that ring was read from its file."""
@@ -67,8 +72,14 @@ class KeyRings:
                 fresh[name] = self._load(path, now)
             except KeystoreError as fault:
                 faults[name] = fault
-        self._loaded = MappingProxyType({**self._loaded, **fresh})
+        if fresh:
+            self._loaded = MappingProxyType({**self._loaded, **fresh})
+            self._rings = _rings(self._loaded)
         return Refreshed(tuple(fresh), MappingProxyType(faults))
 
     def _load(self, path: Path, now: float) -> Loaded:
         return Loaded(*read_ring(path, allow_shared=self._allow_shared), now)
+
+
+def _rings(loaded: Mapping[str, Loaded]) -> Mapping[str, KeyRing]:
+    return MappingProxyType({name: one.ring for name, one in loaded.items()})

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from auth.dialects import DIALECTS
+from auth.errors import Misuse
+from auth.options import read_options
 from origin.settings.problems import Problem, did_you_mean
 from origin.settings.tree import Mount, Settings
 
@@ -30,6 +33,7 @@ def findings(settings: Settings, dialects: Collection[str]) -> Iterator[Finding]
         at = f"mount[{index}]"
         yield from _access_findings(at, mount)
         yield from _dialect_findings(at, mount, dialects)
+        yield from _token_findings(at, mount, settings.keyrings)
         yield from _ring_findings(at, mount, settings.keyrings)
         yield from _cors_findings(at, mount)
         yield from _edge_findings(at, mount)
@@ -74,6 +78,24 @@ def _dialect_findings(at: str, mount: Mount, dialects: Collection[str]) -> Itera
         if dialect not in dialects:
             hint = did_you_mean(dialect, dialects) or f"known: {', '.join(dialects)}"
             yield Finding(Problem(f"{at}.dialects[{index}]", "is not a known dialect", hint))
+
+
+def _token_findings(at: str, mount: Mount, rings: Collection[str]) -> Iterator[Finding]:
+    for name, token in mount.tokens.items():
+        key = f"{at}.tokens.{name}"
+        if name not in mount.dialects:
+            hint = did_you_mean(name, mount.dialects) or "add it to dialects"
+            yield Finding(Problem(key, "is about a dialect that the mount does not accept", hint), (f"{at}.dialects",))
+        if token.keys is not None and token.keys not in rings:
+            yield Finding(Problem(f"{key}.keys", f'names the key ring "{token.keys}", which does not exist'))
+        spec = DIALECTS.get(name)
+        if spec is None:
+            continue
+        for option, value in token.options.items():
+            try:
+                read_options(spec.options, {option: value})
+            except Misuse as misuse:
+                yield Finding(Problem(f"{key}.options.{option}", str(misuse).partition(": ")[2]))
 
 
 def _ring_findings(at: str, mount: Mount, rings: Collection[str]) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections.abc
 import json
 from collections.abc import Iterator, Mapping
 from typing import Literal, get_args, get_origin
@@ -9,10 +10,17 @@ from typing import Literal, get_args, get_origin
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
+from auth.dialects import DIALECTS
+from auth.options import is_secret
 from origin.settings.keys import Shape, alternatives, table_in
 from origin.settings.tree import Settings, Table
 
 MASK = "********"
+
+# Options of dialects whose values are secrets, whatever dialect they stand in.
+_SECRET_OPTIONS = frozenset(
+    name for spec in DIALECTS.values() for name in spec.options.__dataclass_fields__ if is_secret(spec.options, name)
+)
 
 _TYPE_WORDS: dict[object, str] = {bool: "boolean", int: "integer", float: "number", SecretStr: "secret"}
 
@@ -62,6 +70,9 @@ def _toml(value: object) -> str:
             return "true" if value else "false"
         case int() | float():
             return repr(value)
+        case Mapping():
+            pairs = (f"{name} = {_toml(MASK if name in _SECRET_OPTIONS else one)}" for name, one in value.items())
+            return f"{{ {', '.join(pairs)} }}" if value else "{}"
         case tuple():
             return f"[{', '.join(map(_toml, value))}]"
         case SecretStr():
@@ -96,6 +107,8 @@ def _reference_lines(table: type[Table], path: str, header: str) -> Iterator[str
 
 
 def _type(annotation: object) -> str:
+    if get_origin(annotation) is collections.abc.Mapping:
+        return "table"
     if get_origin(annotation) is tuple:
         return f"list of {_type(get_args(annotation)[0])}s"
     return " or ".join(dict.fromkeys(map(_kind, alternatives(annotation))))

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
 
+from auth.dialects import DIALECTS as REGISTRY
 from origin.settings.values import (
     Authority,
     ByteCount,
@@ -22,6 +23,7 @@ from origin.settings.values import (
     Origin,
     Port,
     Prefix,
+    PublicUrl,
     RedisUrl,
     RingName,
     Seconds,
@@ -31,7 +33,10 @@ from origin.settings.values import (
     Word,
 )
 
-DIALECTS = ("jwt",)  # the token dialects a mount may accept
+# The token dialects a mount may accept.
+DIALECTS = tuple(name for name, spec in REGISTRY.items() if not spec.is_internal)
+
+OptionValue = bool | int | float | str | tuple[str, ...]
 
 Loop = Literal["uvloop+fast", "uvloop", "asyncio+fast", "asyncio"]
 LogFormat = Literal["json", "text"]
@@ -158,6 +163,21 @@ class MountEdge(Table):
     header: HeaderName = Field("X-Headgate-Edge", description="Request header field that carries the edge's secret.")
 
 
+class MountToken(Table):
+    """What a mount asks of the tokens of one dialect; the table is named for it."""
+
+    keys: RingName | None = Field(None, description="Name of the key ring; without it the mount's own `keys`.")
+    token_name: Word | None = Field(
+        None, description="Name of the query parameter, path segment or cookie; without it the dialect's own."
+    )
+    transports: tuple[Literal["path", "query", "header", "cookie"], ...] = Field(
+        (), description="Where these tokens may ride; empty: wherever the dialect lets them."
+    )
+    options: Annotated[Mapping[str, OptionValue], AfterValidator(MappingProxyType), PlainSerializer(dict)] = Field(
+        {}, validate_default=True, description="The dialect's own options; `headgate dialects` lists them."
+    )
+
+
 class Mount(Table):
     """A URL prefix, the storage behind it, and who may have what is there."""
 
@@ -169,6 +189,11 @@ class Mount(Table):
     access: Access = Field(description="`open` to everybody, or `signed`: only with a valid token.")
     dialects: tuple[str, ...] = Field(("jwt",), description="Token dialects that are accepted.")
     keys: RingName | None = Field(None, description="Name of the key ring; required when access is `signed`.")
+    public_url: PublicUrl | None = Field(
+        None,
+        description="Scheme and host that viewers ask, such as https://cdn.example, when the edge in front asks here "
+        "under another name; tokens that sign whole URLs are held against it.",
+    )
     propagate: Propagation = Field(
         "query",
         description="How the token reaches what a manifest names: in the `query`, by `define` (players fill "
@@ -193,6 +218,9 @@ class Mount(Table):
     )
     asset_depth: Count = Field(1, le=16, description="How many leading path segments below the prefix name an asset.")
     compress: Flag = Field(True, description="Compress manifests for clients that accept it.")
+    tokens: Annotated[Mapping[str, MountToken], AfterValidator(MappingProxyType), PlainSerializer(dict)] = Field(
+        {}, validate_default=True, description="What is asked of the tokens of single dialects, by their names."
+    )
     cors: Cors = Field(Cors(), description="Which web pages may read the answers.")
     cache: MountCache = Field(MountCache(), description="How long answers may be kept, here and at the edge.")
     edge: MountEdge = Field(MountEdge(), description="What the edge in front is trusted with.")

@@ -69,6 +69,13 @@ def _origin(value: str) -> str:
     raise ValueError('should be "*" or an origin such as "https://player.example", without a path')
 
 
+def _public_url(value: str) -> str:
+    scheme, separator, authority = value.lower().partition("://")
+    if separator and scheme in {"http", "https"} and _AUTHORITY.fullmatch(authority.rstrip("/")):
+        return f"{scheme}://{authority.rstrip('/')}"
+    raise ValueError('should be a scheme and a host, such as "https://cdn.example", without a path')
+
+
 def _prefix(value: str) -> str:
     if _PREFIX.fullmatch(value) is None:
         raise ValueError('should be a path such as "/vod": no slash at the end, only letters, digits and . _ ~ -')
@@ -176,6 +183,7 @@ Network = Annotated[
 Host = Annotated[str, AfterValidator(_host)]
 Authority = Annotated[str, AfterValidator(_authority)]
 Origin = Annotated[str, AfterValidator(_origin)]
+PublicUrl = Annotated[str, AfterValidator(_public_url)]
 Prefix = Annotated[str, AfterValidator(_prefix)]
 Storage = Annotated[str, AfterValidator(_storage)]
 File = Annotated[Path, AfterValidator(_file)]

@@ -7,11 +7,12 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auth.algorithms import Algorithm, same_algorithm, sign, verify
+from auth.algorithms import SIGNATURE_NAMES, Algorithm, same_algorithm, sign, verify
 from auth.errors import Denied, Reason
 from auth.secret import Secret
 from tests.auth.samples import key_of
 
+SIGNING = [Algorithm(name) for name in sorted(SIGNATURE_NAMES)]
 LENGTHS = {"256": 32, "384": 48, "512": 64}
 
 
@@ -21,7 +22,7 @@ def refused(algorithm: Algorithm, message: bytes, signature: bytes) -> None:
     assert denied.value.reason is Reason.BAD_SIGNATURE
 
 
-@pytest.mark.parametrize("algorithm", Algorithm)
+@pytest.mark.parametrize("algorithm", SIGNING)
 def test_sign_and_verify(algorithm: Algorithm) -> None:
     key = key_of(algorithm)
     assert key.signing is not None
@@ -40,7 +41,7 @@ def test_mac_length(algorithm: Algorithm) -> None:
     assert len(sign(algorithm, material, b"")) == LENGTHS[algorithm[2:]]
 
 
-@given(st.sampled_from(Algorithm), st.binary(max_size=300))
+@given(st.sampled_from(SIGNING), st.binary(max_size=300))
 def test_no_bytes_raise_anything_else(algorithm: Algorithm, signature: bytes) -> None:
     refused(algorithm, b"message", signature)
 

@@ -6,12 +6,44 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auth.encoding import base64url_decode, base64url_encode, percent_decode
+from auth.encoding import (
+    base64_decode,
+    base64_encode,
+    base64url_decode,
+    base64url_encode,
+    base64url_padded,
+    base64url_padded_decode,
+    hex_decode,
+    percent_decode,
+)
 
 
 @given(st.binary())
 def test_base64url_round_trip(data: bytes) -> None:
     assert base64url_decode(base64url_encode(data)) == data
+
+
+@given(st.binary())
+def test_the_padded_variants_and_hexadecimal_round_trip(data: bytes) -> None:
+    assert base64url_padded_decode(base64url_padded(data)) == data
+    assert base64_decode(base64_encode(data)) == data
+    assert hex_decode(data.hex()) == data
+
+
+@given(st.text("AZaf09-_+/= \n", max_size=12))
+def test_what_decodes_in_another_variant_has_one_spelling(text: str) -> None:
+    for decode, encode in ((base64url_padded_decode, base64url_padded), (base64_decode, base64_encode)):
+        try:
+            data = decode(text)
+        except ValueError:
+            continue
+        assert encode(data) == text
+
+
+@pytest.mark.parametrize("text", ["A", "AF", "0 ", "0x", "0g", "\u0662\u0660"])
+def test_not_hexadecimal(text: str) -> None:
+    with pytest.raises(ValueError, match="hexadecimal"):
+        hex_decode(text)
 
 
 @given(st.text("AZaz09-_+/= \n", max_size=12))

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from auth.algorithms import Algorithm
 from auth.carriage import Carriage, Found, Transport, locate
 from auth.claims import Claims
+from auth.dialects.dialect import Spec
 from auth.dialects.jwt import Jwt
 from auth.enforce import Policy
 from auth.errors import Denied, Misuse, Reason
@@ -89,7 +90,7 @@ def test_options_needs_no_token(query: str) -> None:
 class TestMemory:
     def test_a_repeated_token_is_verified_once(self) -> None:
         dialect = Counting()
-        gate = Gate(REALM, {"jwt": dialect})
+        gate = Gate(REALM, {"jwt": Spec(lambda _: dialect)})
         for path in ("/vod/film/a.ts", "/vod/film/b.ts", "/vod/film/a.ts"):
             gate.admit(get(path, signed().query), RING, NOW)
         assert dialect.verified == 1
@@ -110,7 +111,7 @@ class TestMemory:
 
     def test_a_refused_token_is_not_remembered(self) -> None:
         dialect = Counting()
-        gate = Gate(REALM, {"jwt": dialect})
+        gate = Gate(REALM, {"jwt": Spec(lambda _: dialect)})
         for _ in range(2):
             assert reason(get(query="token=x"), gate=gate) is Reason.MALFORMED
         assert dialect.verified == 2
@@ -156,7 +157,7 @@ class TestSeveralDialects:
                 Accepted("other", Carriage("pass", frozenset({Transport.QUERY}))),
             ),
         ),
-        {"jwt": Jwt(), "other": Other()},
+        {"jwt": Spec(lambda _: Jwt()), "other": Spec(lambda _: Other())},
     )
 
     def test_each_finds_its_own(self) -> None:

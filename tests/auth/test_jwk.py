@@ -36,7 +36,7 @@ def test_private_round_trip(algorithm: Algorithm) -> None:
     assert (again.id, again.algorithm, again.signing is not None) == (key.id, algorithm, True)
 
 
-@pytest.mark.parametrize("algorithm", [a for a in Algorithm if not a.startswith("HS")])
+@pytest.mark.parametrize("algorithm", [a for a in Algorithm if not isinstance(key_of(a).material, Secret)])
 def test_public_round_trip(algorithm: Algorithm) -> None:
     jwk = public_jwk(key_of(algorithm))
     assert jwk is not None

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auth.algorithms import Algorithm
+from auth.algorithms import SIGNATURE_NAMES, Algorithm
 from auth.claims import Claims
 from auth.dialects.jwt import Jwt
 from auth.errors import Denied, Misuse, Reason
@@ -69,7 +69,7 @@ class TestContractWithSignatures(TestContract):
     verify_only_key = replace(key_of(Algorithm.ES256), verify_only=True)
 
 
-@pytest.mark.parametrize("algorithm", Algorithm)
+@pytest.mark.parametrize("algorithm", [Algorithm(name) for name in sorted(SIGNATURE_NAMES)])
 def test_every_algorithm_mints_and_verifies(algorithm: Algorithm) -> None:
     key = key_of(algorithm)
     claims = JWT.verify(found(JWT.mint(FULL, key).reveal()), KeyRing([key]))

@@ -139,6 +139,7 @@ def test_a_value_of_another_type_is_a_problem_of_its_key(
     path: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "wrong.toml"
+    path = path.replace("tokens.NAME", "tokens.jwt")
     shown = path.replace("[]", "[0]").replace(".NAME.", ".main.")
     for value in WRONG:
         file.write_text(with_value(path, value))

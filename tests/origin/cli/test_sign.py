@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from auth import Algorithm, Gate, Grant, Request
+from auth.algorithms import SIGNATURE_NAMES
 from origin.cli.sign import duration
 from origin.keystore.file import read_ring, write_ring
 from origin.keystore.generate import new_key
@@ -63,7 +64,7 @@ def test_everything_that_can_be_said_is_said(site: Path, console: Console) -> No
         assert words in spoken.out
 
 
-@pytest.mark.parametrize("algorithm", list(Algorithm))
+@pytest.mark.parametrize("algorithm", [Algorithm(name) for name in sorted(SIGNATURE_NAMES)])
 @pytest.mark.parametrize("transport", ["query", "path"])
 def test_what_is_signed_verifies(site: Path, console: Console, algorithm: Algorithm, transport: str) -> None:
     (site / "keys.json").unlink()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,8 @@ def test_a_key_file_that_cannot_be_used(site: Path, console: Console, command: s
 def test_the_path_is_free_of_tokens(site: Path) -> None:
     signed = signed_mount("https://cdn.example/vod/token=a.b.c/film/1.ts?token=d.e.f", site / "headgate.toml")
     assert (signed.mount.prefix, signed.path) == ("/vod", "/vod/film/1.ts")
-    assert [key.id for key in signed.ring.keys] == ["first"]
+    assert isinstance(signed.rings, Mapping)
+    assert [key.id for key in signed.rings["main"].keys] == ["first"]
 
 
 def test_no_trouble_quotes_the_url(site: Path) -> None:

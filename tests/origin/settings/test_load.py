@@ -83,7 +83,7 @@ def test_every_problem_is_reported_at_once(tmp_path: Path) -> None:
         "admin.port (from HEADGATE_ADMIN__PORT): should be greater than or equal to 0",
         "log.level: should be 'debug', 'info', 'warning' or 'error' (did you mean warning?)",
         "verbose: is not a setting",
-        "token_name: is not a setting (did you mean mount[].token_name?)",
+        "token_name: is not a setting (did you mean mount[].token_name or mount[].tokens.NAME.token_name?)",
         'mount[0].keys: names the key ring "none", which does not exist (add a table [keyrings.none])',
     ]
 

@@ -60,7 +60,7 @@ def test_the_sample_shows_the_defaults() -> None:
         assert getattr(settings, name) == Settings.model_fields[name].default
     mount = settings.mount[0]
     for name, field in type(mount).model_fields.items():
-        assert name in {"prefix", "storage", "access", "keys"} or getattr(mount, name) == field.default
+        assert name in {"prefix", "storage", "access", "keys", "tokens"} or getattr(mount, name) == field.default
 
 
 def _mentioned(text: str) -> list[str]:
@@ -68,6 +68,7 @@ def _mentioned(text: str) -> list[str]:
     for line in text.splitlines():
         if header := re.match(r"(\[+)([\w.]+)\]+", line):
             table = header[2].replace("keyrings.main", "keyrings.NAME")
+            table = table.replace("tokens.jwt", "tokens.NAME")
             table = re.sub(r"^mount\b", "mount[]", table)
         elif key := re.match(r"(?:# )?([a-z_]+) = ", line):
             found.append(f"{table}.{key[1]}")
