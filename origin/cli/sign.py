@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from typer import Argument, Option
@@ -13,7 +15,8 @@ from origin.cli.config import ConfigOption, JsonOption
 from origin.cli.trouble import ExitCode, Trouble
 
 if TYPE_CHECKING:
-    from auth import PathScope
+    from auth import Claims, PathScope, Signed, Transport
+    from origin.cli.signing import SignedMount
 
 _DURATION = re.compile(r"([0-9]{1,9})([smhd]?)")
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -34,35 +37,82 @@ def sign(
     issuer: Annotated[str | None, Option(help="Who issues it (iss).")] = None,
     network: Annotated[list[str] | None, Option(help="Client networks it is good for (CIDR).")] = None,
     method: Annotated[list[str] | None, Option(help="Methods it is good for.")] = None,
-    transport: Annotated[Literal["query", "path"], Option(help="Where the token goes.")] = "query",
+    dialect: Annotated[str | None, Option(help="Token format; without it the mount's first.")] = None,
+    transport: Annotated[Literal["query", "path", "cookie", "header"], Option(help="Where the token goes.")] = "query",
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Sign a URL. Without --prefix, --exact or --glob the token covers the directory that the URL is in."""
-    import secrets
+    """Sign a URL. Without --prefix, --exact or --glob the token covers the directory that the URL is in.
+
+    A format that cannot say as much covers the URL alone. Cookies and header fields are printed below the URL.
+    """
     from ipaddress import ip_network
 
-    from auth import Claims, Gate, Misuse, Transport
+    from auth import Claims, Misuse, Transport
     from origin.cli.signing import signed_mount
 
     signed = signed_mount(url, config)
     now = time.time()
     try:
-        claims = Claims(
-            issuer=issuer or next(iter(signed.mount.issuers), None),
+        asked = Claims(
+            issuer=issuer,
             subject=subject,
-            audience=tuple(audience or signed.mount.audience[:1]),
-            issued_at=float(int(now)),
+            audience=tuple(audience or ()),
             expires=float(int(now) + duration(ttl)),
-            token_id=secrets.token_urlsafe(9),
             scope=_scope(signed.path, signed.mount.prefix, exact, prefix, glob),
             methods=frozenset(method) if method else None,
             networks=tuple(ip_network(each) for each in network) if network else None,
+            dialect=dialect or "",
         )
-        result = Gate(signed.realm).sign(url, claims, signed.rings, now, Transport(transport))
+        wishes = list(_wishes(asked, signed, now, is_scope_asked=bool(exact or prefix or glob)))
+        result = _issued(url, wishes, signed, now, Transport(transport))
     except (Misuse, ValueError) as error:
         raise Trouble(ExitCode.USAGE, str(error)) from None
-    print(json.dumps({"url": result, "expires_at": claims.expires}) if as_json else result)
+    _show(result, asked.expires, as_json=as_json)
+
+
+def _show(result: Signed, expires: float | None, *, as_json: bool) -> None:
+    if as_json:
+        more = {"cookies": dict(result.cookies), "headers": dict(result.headers)}
+        print(json.dumps({"url": result.url, "expires_at": expires} | {name: one for name, one in more.items() if one}))
+        return
+    print(result.url)
+    if result.cookies:
+        print("Cookie: " + "; ".join(f"{name}={value}" for name, value in result.cookies))
+    for name, value in result.headers:
+        print(f"{name}: {value}")
+
+
+def _wishes(asked: Claims, signed: SignedMount, now: float, *, is_scope_asked: bool) -> Iterator[Claims]:
+    """What the token should say, the most telling first; each also says all that was asked for on the command line."""
+    import secrets
+
+    from auth import PathScope
+
+    told = replace(asked, issued_at=float(int(now)), token_id=secrets.token_urlsafe(9))
+    mount = signed.mount
+    yield replace(
+        told,
+        issuer=told.issuer or next(iter(mount.issuers), None),
+        audience=told.audience or mount.audience[:1],
+    )
+    yield asked
+    if not is_scope_asked:
+        yield replace(asked, scope=PathScope.exact(signed.path))
+        yield replace(asked, scope=None)
+
+
+def _issued(url: str, wishes: list[Claims], signed: SignedMount, now: float, transport: Transport) -> Signed:
+    """The first wish that the format can say; Misuse, about the first one, when there is none."""
+    from auth import Gate, Misuse
+
+    gate, first = Gate(signed.realm), None
+    for claims in wishes:
+        try:
+            return gate.issue(url, claims, signed.rings, now, transport)
+        except Misuse as error:
+            first = first or error
+    raise first or Misuse("nothing to sign")
 
 
 def _scope(
