@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from typer import Argument, Option
@@ -15,8 +13,7 @@ from origin.cli.config import ConfigOption, JsonOption
 from origin.cli.trouble import ExitCode, Trouble
 
 if TYPE_CHECKING:
-    from auth import Claims, PathScope, Signed, Transport
-    from origin.cli.signing import SignedMount
+    from auth import Signed
 
 _DURATION = re.compile(r"([0-9]{1,9})([smhd]?)")
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -46,29 +43,37 @@ def sign(
 
     A format that cannot say as much covers the URL alone. Cookies and header fields are printed below the URL.
     """
+    import secrets
     from ipaddress import ip_network
 
-    from auth import Claims, Misuse, Transport
+    from auth import Claims, Customs, Misuse, PathScope, Transport, Wish, fulfil
+    from auth.gate import Gate
     from origin.cli.signing import signed_mount
 
     signed = signed_mount(url, config)
     now = time.time()
     try:
-        asked = Claims(
+        rules = (
+            *(PathScope.exact(*exact).rules if exact else ()),
+            *(PathScope.prefix(*prefix).rules if prefix else ()),
+            *(PathScope.glob(*glob).rules if glob else ()),
+        )
+        claims = Claims(
             issuer=issuer,
             subject=subject,
             audience=tuple(audience or ()),
             expires=float(int(now) + duration(ttl)),
-            scope=_scope(signed.path, signed.mount.prefix, exact, prefix, glob),
+            scope=PathScope(rules) if rules else None,
             methods=frozenset(method) if method else None,
             networks=tuple(ip_network(each) for each in network) if network else None,
             dialect=dialect or "",
         )
-        wishes = list(_wishes(asked, signed, now, is_scope_asked=bool(exact or prefix or glob)))
-        result = _issued(url, wishes, signed, now, Transport(transport))
+        mount = signed.mount
+        customs = Customs(secrets.token_urlsafe(9), next(iter(mount.issuers), None), mount.audience[:1])
+        result = fulfil(Gate(signed.realm), Wish(url, claims, Transport(transport)), customs, signed.rings, now)
     except (Misuse, ValueError) as error:
         raise Trouble(ExitCode.USAGE, str(error)) from None
-    _show(result, asked.expires, as_json=as_json)
+    _show(result, claims.expires, as_json=as_json)
 
 
 def _show(result: Signed, expires: float | None, *, as_json: bool) -> None:
@@ -81,59 +86,6 @@ def _show(result: Signed, expires: float | None, *, as_json: bool) -> None:
         print("Cookie: " + "; ".join(f"{name}={value}" for name, value in result.cookies))
     for name, value in result.headers:
         print(f"{name}: {value}")
-
-
-def _wishes(asked: Claims, signed: SignedMount, now: float, *, is_scope_asked: bool) -> Iterator[Claims]:
-    """What the token should say, the most telling first; each also says all that was asked for on the command line."""
-    import secrets
-
-    from auth import PathScope
-
-    told = replace(asked, issued_at=float(int(now)), token_id=secrets.token_urlsafe(9))
-    mount = signed.mount
-    yield replace(
-        told,
-        issuer=told.issuer or next(iter(mount.issuers), None),
-        audience=told.audience or mount.audience[:1],
-    )
-    yield asked
-    if not is_scope_asked:
-        yield replace(asked, scope=PathScope.exact(signed.path))
-        yield replace(asked, scope=None)
-
-
-def _issued(url: str, wishes: list[Claims], signed: SignedMount, now: float, transport: Transport) -> Signed:
-    """The first wish that the format can say; Misuse, about the first one, when there is none."""
-    from auth import Gate, Misuse
-
-    gate, first = Gate(signed.realm), None
-    for claims in wishes:
-        try:
-            return gate.issue(url, claims, signed.rings, now, transport)
-        except Misuse as error:
-            first = first or error
-    raise first or Misuse("nothing to sign")
-
-
-def _scope(
-    path: str, mount: str, exact: list[str] | None, prefix: list[str] | None, glob: list[str] | None
-) -> PathScope:
-    """What the token shall cover; Misuse when `path` is not among it or cannot be covered."""
-    from auth import Misuse, PathScope
-    from auth.scope import normalise
-
-    given = (
-        *(PathScope.exact(*exact).rules if exact else ()),
-        *(PathScope.prefix(*prefix).rules if prefix else ()),
-        *(PathScope.glob(*glob).rules if glob else ()),
-    )
-    directory = path.rpartition("/")[0] + "/"
-    if not given and not directory.startswith(f"{mount.rstrip('/')}/"):
-        raise Misuse(f"{mount} is the mount itself; sign the URL of something below it")
-    scope = PathScope(given) if given else PathScope.prefix(directory)
-    if not scope.covers(normalise(path)):
-        raise Misuse("the token would not cover the URL itself")
-    return scope
 
 
 def duration(text: str) -> int:
