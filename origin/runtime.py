@@ -20,6 +20,9 @@ from cache import Cache, MemoryTier
 from cache import Policy as TierPolicy
 from cache.l2_redis import RedisLimits, RedisSecondTier
 from origin import __version__, settings
+from origin.control.api_keys import ApiKey, ApiKeys, Permission
+from origin.control.routes import add_control
+from origin.control.signing import Signer, Signers
 from origin.edge.edge_proof import EdgeProof, Trust
 from origin.edge.handler import PublicHandler
 from origin.edge.lifetimes import CachePolicy
@@ -90,7 +93,9 @@ async def open_runtime(configured: settings.Settings, pages: Pages | None = None
         )
         health = Health({f"mount {mount.label}": mount.source.probe for mount in mounts})
         await stack.enter_async_context(_running(_refresh_keys(rings), _measure_lag(metrics)))
-        yield Runtime(handler, admin_application(metrics, health), health, metrics)
+        admin = admin_application(metrics, health)
+        add_control(admin, _signers(configured, mounts), _api_keys(configured))
+        yield Runtime(handler, admin, health, metrics)
 
 
 def _vocabulary(configured: settings.Settings) -> Vocabulary:
@@ -168,6 +173,25 @@ def _protection(mount: settings.Mount, rings: KeyRings) -> Protection | None:
         token_name=mount.token_name,
         annex_i=mount.dash_define == "annex-i",
         proof=proof,
+    )
+
+
+def _signers(configured: settings.Settings, mounts: list[Mount]) -> Signers:
+    protections = {mount.name.prefix: mount.protection for mount in mounts}
+    signers = {
+        one.prefix: Signer(protection.gate, protection.rings, next(iter(one.issuers), None), one.audience[:1])
+        for one in configured.mount
+        if (protection := protections[one.prefix]) is not None
+    }
+    return Signers(tuple(mount.name for mount in mounts), signers)
+
+
+def _api_keys(configured: settings.Settings) -> ApiKeys:
+    return ApiKeys(
+        {
+            name: ApiKey(name, key.sha256, frozenset(map(Permission, key.permissions)))
+            for name, key in configured.admin.api_keys.items()
+        }
     )
 
 

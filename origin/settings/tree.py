@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
 
@@ -27,6 +27,7 @@ from origin.settings.values import (
     RedisUrl,
     RingName,
     Seconds,
+    Sha256,
     Storage,
     Timeout,
     WholeSeconds,
@@ -52,6 +53,10 @@ class Table(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """Itself: nothing in it changes, and its mappings cannot be copied."""
+        return self
+
 
 class Public(Table):
     """The listener that players and edges see."""
@@ -70,11 +75,23 @@ class Public(Table):
     max_connections: Count = Field(10_000, description="Connections held at once by one worker; more are closed.")
 
 
+class ApiKey(Table):
+    """An API key of the control API; `headgate apikey` makes one."""
+
+    sha256: Sha256 = Field(description="SHA-256 of the key, in hexadecimal.")
+    permissions: tuple[Literal["sign", "verify", "revoke"], ...] = Field(
+        ("sign", "verify"), description="What the key may do."
+    )
+
+
 class Admin(Table):
     """The listener for control, metrics and health; never public."""
 
     host: Host = Field("127.0.0.1", description="Address to listen on.")
     port: Port = Field(9080, description="Port to listen on; 0 takes any free one.")
+    api_keys: Annotated[Mapping[RingName, ApiKey], AfterValidator(MappingProxyType), PlainSerializer(dict)] = Field(
+        {}, validate_default=True, description="Keys of the control API by the names of their owners; none closes it."
+    )
 
 
 class Server(Table):

@@ -189,6 +189,7 @@ Storage = Annotated[str, AfterValidator(_storage)]
 File = Annotated[Path, AfterValidator(_file)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]
 EdgeSecret = Annotated[SecretStr, AfterValidator(_edge_secret)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 RingName = Annotated[str, Field(pattern=r"^[a-z0-9]+([_-][a-z0-9]+)*$", max_length=64)]
 HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$")]  # RFC 9110 §5.6.2

@@ -43,7 +43,7 @@ def test_the_sample_is_valid() -> None:
 
 
 def test_the_sample_is_valid_with_what_is_commented_out() -> None:
-    text = re.sub(r"^# (?=\w+ = )", "", SAMPLE.read_text(), flags=re.MULTILINE)
+    text = re.sub(r"^# (?=\w+ = |\[)", "", SAMPLE.read_text(), flags=re.MULTILINE)
     text = text.replace('trust = "none"', 'trust = "asks"')
     settings = parse(tomllib.loads(text), Path("/"))
     assert settings.cache.redis
@@ -66,10 +66,10 @@ def test_the_sample_shows_the_defaults() -> None:
 def _mentioned(text: str) -> list[str]:
     table, found = "", []
     for line in text.splitlines():
-        if header := re.match(r"(\[+)([\w.]+)\]+", line):
+        if header := re.match(r"(?:# )?(\[+)([\w.]+)\]+", line):
             table = header[2].replace("keyrings.main", "keyrings.NAME")
-            table = table.replace("tokens.jwt", "tokens.NAME")
+            table = table.replace("tokens.jwt", "tokens.NAME").replace("api_keys.backend", "api_keys.NAME")
             table = re.sub(r"^mount\b", "mount[]", table)
-        elif key := re.match(r"(?:# )?([a-z_]+) = ", line):
+        elif key := re.match(r"(?:# )?([a-z0-9_]+) = ", line):
             found.append(f"{table}.{key[1]}")
     return sorted(found)
