@@ -37,7 +37,9 @@ from origin.media.target import MountName
 from origin.ops.health import Health
 from origin.ops.routes import admin_application
 from origin.realms import realm_of
+from origin.serving.edge_facts import EdgeFacts, FieldNames
 from origin.serving.forwarded import TrustedProxies
+from origin.serving.geo import GeoDatabase
 from origin.serving.observe import Observer
 from origin.settings.tree import Cors
 from origin.storage.descriptors import DescriptorCache
@@ -88,6 +90,7 @@ async def open_runtime(configured: settings.Settings, pages: Pages | None = None
                 **(pages or {}),
             },
             proxies=TrustedProxies(configured.public.trusted_proxies),
+            edge_facts=await _open_edge_facts(configured, stack),
             observer=Observer(metrics, await _open_access_log(configured, metrics, stack)),
             decided=metrics.token_decision,
         )
@@ -96,6 +99,15 @@ async def open_runtime(configured: settings.Settings, pages: Pages | None = None
         admin = admin_application(metrics, health)
         add_control(admin, _signers(configured, mounts), _api_keys(configured))
         yield Runtime(handler, admin, health, metrics)
+
+
+async def _open_edge_facts(configured: settings.Settings, stack: contextlib.AsyncExitStack) -> EdgeFacts:
+    names = FieldNames(**configured.public.edge_facts.model_dump())
+    if configured.public.geo_database is None:
+        return EdgeFacts(names)
+    database = await asyncio.to_thread(GeoDatabase, configured.public.geo_database)
+    stack.callback(database.close)
+    return EdgeFacts(names, database.place)
 
 
 def _vocabulary(configured: settings.Settings) -> Vocabulary:

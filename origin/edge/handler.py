@@ -22,6 +22,7 @@ from origin.http.cors import cors_headers, preflight
 from origin.http.problem import Problem, problem_reply
 from origin.http.reply import Header, Reply
 from origin.media.target import MountName, Refusal, Refused, find_mount, parse_target
+from origin.serving.edge_facts import EdgeFacts
 from origin.serving.exchange import Exchange
 from origin.serving.faults import reply_to
 from origin.serving.forwarded import TrustedProxies
@@ -53,6 +54,7 @@ class PublicHandler:
         manifests: Manifests,
         pages: Pages,
         proxies: TrustedProxies,
+        edge_facts: EdgeFacts,
         observer: Observer,
         decided: TokenDecision,
     ) -> None:
@@ -65,6 +67,7 @@ class PublicHandler:
         self._manifests = manifests
         self._pages = pages
         self._proxies = proxies
+        self._edge_facts = edge_facts
         self._observer = observer
         self._decided = decided
 
@@ -86,7 +89,7 @@ class PublicHandler:
 
     async def _reply(self, request: web.BaseRequest, exchange: Exchange) -> Reply:
         try:
-            exchange.inbound = inbound = read_request(request, self._proxies, METHODS)
+            exchange.inbound = inbound = read_request(request, self._proxies, METHODS, self._edge_facts)
             reply = await self._route(inbound, exchange)
         except Exception as error:  # the table decides; a defect is logged and told apart
             reply = self._fault(error, exchange)

@@ -58,6 +58,19 @@ class Table(BaseModel):
         return self
 
 
+class EdgeFacts(Table):
+    """Header fields in which trusted proxies say what tokens may be bound to."""
+
+    country: HeaderName | None = Field(None, description="The viewer's country (ISO 3166-1 alpha-2).")
+    subdivision: HeaderName | None = Field(None, description="The viewer's region (ISO 3166-2).")
+    city: HeaderName | None = Field(None, description="The viewer's city.")
+    latitude: HeaderName | None = Field(None, description="The viewer's latitude in degrees.")
+    longitude: HeaderName | None = Field(None, description="The viewer's longitude in degrees.")
+    asn: HeaderName | None = Field(None, description="The viewer's autonomous system number.")
+    ja3: HeaderName | None = Field(None, description="The JA3 fingerprint of the viewer's TLS connection.")
+    ja4: HeaderName | None = Field(None, description="The JA4 fingerprint of the viewer's TLS connection.")
+
+
 class Public(Table):
     """The listener that players and edges see."""
 
@@ -68,11 +81,18 @@ class Public(Table):
         description="Networks whose `Forwarded` and `X-Forwarded-For` fields are believed when the "
         "viewer's address is worked out; where both are sent they must agree.",
     )
+    load_balancers: tuple[Network, ...] = Field(
+        (), description="Networks whose connections begin with a PROXY protocol header, version 1 or 2."
+    )
+    geo_database: File | None = Field(
+        None, description="MaxMind database (.mmdb) that knows countries, cities or networks by address."
+    )
     keepalive_seconds: Timeout = Field(
         75.0, description="How long an idle connection is kept; longer than the edge in front keeps it."
     )
     header_seconds: Timeout = Field(10.0, description="How long a client may take to send a request's header.")
     max_connections: Count = Field(10_000, description="Connections held at once by one worker; more are closed.")
+    edge_facts: EdgeFacts = Field(EdgeFacts(), description="What trusted proxies say of a viewer in header fields.")
 
 
 class ApiKey(Table):
