@@ -15,7 +15,8 @@ from pathlib import Path
 import msgspec
 from aiohttp import web
 
-from auth import DIALECTS, Gate, KeyRing, public_jwks
+from auth import DIALECTS, Accepted, Carriage, Gate, KeyRing, Realm, Transport, public_jwks
+from auth import Policy as TokenPolicy
 from cache import Cache, MemoryTier
 from cache import Policy as TierPolicy
 from cache.l2_redis import RedisLimits, RedisSecondTier
@@ -30,6 +31,8 @@ from origin.edge.manifest import Manifest, ManifestCodec
 from origin.edge.manifests import Manifests
 from origin.edge.mount import Mount, Propagation, Protection
 from origin.edge.pages import Pages, keys_page, time_page
+from origin.edge.playback import Playback
+from origin.edge.rate_limit import RateLimit
 from origin.http.cors import CorsPolicy
 from origin.keystore.rings import KeyRings, Refreshed
 from origin.manifests.template import REASONS
@@ -93,6 +96,7 @@ async def open_runtime(configured: settings.Settings, pages: Pages | None = None
             edge_facts=await _open_edge_facts(configured, stack),
             observer=Observer(metrics, await _open_access_log(configured, metrics, stack)),
             decided=metrics.token_decision,
+            playback=_playback(configured, mounts, rings),
         )
         health = Health({f"mount {mount.label}": mount.source.probe for mount in mounts})
         await stack.enter_async_context(_running(_refresh_keys(rings), _measure_lag(metrics)))
@@ -185,6 +189,23 @@ def _protection(mount: settings.Mount, rings: KeyRings) -> Protection | None:
         token_name=mount.token_name,
         annex_i=mount.dash_define == "annex-i",
         proof=proof,
+    )
+
+
+def _playback(configured: settings.Settings, mounts: list[Mount], rings: KeyRings) -> Playback | None:
+    asked = configured.playback
+    if asked.keys is None:
+        return None
+    bearer = Carriage(transports=frozenset({Transport.HEADER}))
+    policy = TokenPolicy(frozenset(asked.issuers), frozenset(asked.audience), leeway=5, scope_required=False)
+    return Playback(
+        gate=Gate(Realm("/", (Accepted("jwt", bearer, keys=asked.keys),), policy)),
+        rings=rings.snapshot,
+        mounts={mount.name.prefix: mount for mount in mounts},
+        names=tuple(mount.name for mount in mounts),
+        customs={one.prefix: (next(iter(one.issuers), None), one.audience[:1]) for one in configured.mount},
+        ttl=asked.ttl_seconds,
+        limit=RateLimit(asked.per_minute),
     )
 
 

@@ -26,6 +26,9 @@ class Finding:
 def findings(settings: Settings, dialects: Collection[str]) -> Iterator[Finding]:
     """Everything that does not fit together; `dialects` are the token dialects there are."""
     yield from _listener_findings(settings)
+    ring = settings.playback.keys
+    if ring is not None and ring not in settings.keyrings:
+        yield Finding(Problem("playback.keys", f'names the key ring "{ring}", which does not exist'))
     if not settings.mount:
         yield Finding(Problem("mount", "is missing: there is nothing to serve", "add a [[mount]]"))
     yield from _prefix_findings(settings.mount)

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializ
 
 from auth.dialects import DIALECTS as REGISTRY
 from origin.settings.values import (
+    MAX_SECONDS,
     Authority,
     ByteCount,
     Count,
@@ -263,6 +264,20 @@ class Mount(Table):
     edge: MountEdge = Field(MountEdge(), description="What the edge in front is trusted with.")
 
 
+class Playback(Table):
+    """`POST /playback/…`: a player shows its app's session token (a JWT) and gets a signed URL."""
+
+    keys: RingName | None = Field(None, description="Key ring of the app's tokens; without it the endpoint is closed.")
+    issuers: tuple[str, ...] = Field((), description="Accepted issuers of the app's tokens; empty accepts any.")
+    audience: tuple[str, ...] = Field(
+        (), description="Accepted audiences of the app's tokens; empty accepts only tokens that name none."
+    )
+    ttl_seconds: Annotated[int, Field(strict=True, ge=1, le=MAX_SECONDS)] = Field(
+        14_400, description="Lifetime of what is handed out; it never outlives the app's token."
+    )
+    per_minute: Count = Field(60, description="How often a minute one subject may ask, in each worker.")
+
+
 class Settings(Table):
     """The whole configuration."""
 
@@ -274,4 +289,5 @@ class Settings(Table):
     keyrings: Annotated[Mapping[RingName, Keyring], AfterValidator(MappingProxyType), PlainSerializer(dict)] = Field(
         {}, validate_default=True, description="Named sets of signing keys."
     )
+    playback: Playback = Field(Playback(), description="Handing out signed URLs to players.")
     mount: tuple[Mount, ...] = Field((), description="URL prefixes and what is behind them.")
