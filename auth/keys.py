@@ -106,7 +106,11 @@ class KeyRing:
 
     def signer(self, now: float) -> Key | None:
         """The key to sign with: of those in force that can sign, the one whose validity began last."""
-        able = [key for key in reversed(self.keys) if key.signing is not None and key.is_in_force(now)]
+        able = [
+            key
+            for key in reversed(self.keys)
+            if key.signing is not None and key.algorithm not in AES_BYTES and key.is_in_force(now)
+        ]
         return max(able, key=lambda key: key.not_before or 0, default=None)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from auth.dialects import jwt
+from auth.dialects import jwt, uri_signing
 from auth.dialects.dialect import Dialect, Spec
 
 __all__ = ["DIALECTS", "Dialect", "Spec"]
 
 DIALECTS: dict[str, Spec] = {
     jwt.NAME: Spec(lambda _options: jwt.Jwt()),
+    uri_signing.NAME: Spec(uri_signing.UriSigning, uri_signing.UriSigningOptions, uri_signing.CARRIAGE),
 }

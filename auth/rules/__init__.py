@@ -8,11 +8,14 @@ know a dialect, a key or a clock.
 from __future__ import annotations
 
 from auth.rules.condition import Condition
+from auth.rules.expressions import UrlHash, UrlRegex
 from auth.rules.url import ExactUrl, UrlPrefixes, UrlRule
 
 # The word that a rule is stored under → how it is read back. A new rule is a file and a row here.
 URL_RULES: dict[str, type[UrlRule]] = {
     ExactUrl.WORD: ExactUrl,
+    UrlHash.WORD: UrlHash,
     UrlPrefixes.WORD: UrlPrefixes,
+    UrlRegex.WORD: UrlRegex,
 }
 CONDITIONS: dict[str, type[Condition]] = {}

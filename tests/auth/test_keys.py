@@ -125,6 +125,7 @@ def test_the_newest_key_in_force_signs() -> None:
     assert KeyRing([old]).signer(300) is None
     assert KeyRing([public]).signer(300) is None
     assert KeyRing([hmac_key("a"), hmac_key("b")]).signer(0) == hmac_key("b")
+    assert KeyRing([hmac_key("a"), key_of(Algorithm.A128GCM)]).signer(0) == hmac_key("a")
 
 
 def test_reprs_show_names_only() -> None:
