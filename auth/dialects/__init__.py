@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from auth.dialects import jwt
+from auth.dialects import akamai, jwt
 from auth.dialects.dialect import Dialect, Spec
 
 __all__ = ["DIALECTS", "Dialect", "Spec"]
 
 DIALECTS: dict[str, Spec] = {
+    akamai.NAME: Spec(akamai.Akamai, akamai.AkamaiOptions, akamai.CARRIAGE),
     jwt.NAME: Spec(lambda _options: jwt.Jwt()),
 }

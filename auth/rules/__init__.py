@@ -8,11 +8,13 @@ know a dialect, a key or a clock.
 from __future__ import annotations
 
 from auth.rules.condition import Condition
+from auth.rules.path_and_query import PathAndQuery
 from auth.rules.url import ExactUrl, UrlPrefixes, UrlRule
 
 # The word that a rule is stored under → how it is read back. A new rule is a file and a row here.
 URL_RULES: dict[str, type[UrlRule]] = {
     ExactUrl.WORD: ExactUrl,
+    PathAndQuery.WORD: PathAndQuery,
     UrlPrefixes.WORD: UrlPrefixes,
 }
 CONDITIONS: dict[str, type[Condition]] = {}
