@@ -29,6 +29,7 @@ from auth.algorithms import Algorithm
 from auth.carriage import Carriage, Found, Transport
 from auth.claims import MAX_EXTRA, MAX_TIME, Claims, Network, read_network, read_text
 from auth.dialects.dialect import OneName
+from auth.edge_acl import read_patterns, write_patterns
 from auth.encoding import percent_decode
 from auth.errors import Denied, Misuse, Reason
 from auth.keys import Key, KeyRing
@@ -37,7 +38,7 @@ from auth.primitives import Hash, mac, same
 from auth.request import Request
 from auth.rules.path_and_query import PathAndQuery
 from auth.rules.url import Url
-from auth.scope import PathRule, PathScope, Rule, UnsafePath
+from auth.scope import PathScope, UnsafePath
 from auth.secret import Secret, Token
 
 NAME = "akamai"
@@ -52,8 +53,6 @@ _HASHED_ONLY = frozenset({"url", "salt"})
 _ESCAPED = ("ip", "id", "data")
 _TIME = re.compile(r"[0-9]{1,16}")
 _ESCAPE = re.compile(r"%[0-9A-F]{2}")
-_STARS = re.compile(r"\*+")
-_HAS_WILDCARD = re.compile(r"[*?]")
 _SHOWN_CHARS = 60
 
 
@@ -209,7 +208,7 @@ class Akamai(OneName):
             "ip": None if claims.networks is None else str(claims.networks[0].network_address),
             "st": None if claims.not_before is None else str(int(claims.not_before)),
             "exp": None if claims.expires is None else str(int(claims.expires)),
-            "acl": None if claims.scope is None else _acl(claims.scope),
+            "acl": None if claims.scope is None else "!".join(write_patterns(claims.scope, "!~")),
             "id": claims.session_id,
             "data": data,
         }
@@ -282,36 +281,9 @@ def _address(text: str) -> Network:
 
 def _scope(acl: str) -> PathScope:
     try:
-        return PathScope(tuple(_path_rule(pattern) for pattern in acl.split("!")))
+        return read_patterns(acl.split("!"))
     except UnsafePath as error:
         raise Denied(Reason.MALFORMED, f"acl: {error}") from None
-
-
-def _path_rule(pattern: str) -> PathRule:
-    """Akamai's star crosses slashes, and every path that it might begin begins with one."""
-    rooted = "/" + pattern if pattern.startswith("*") else pattern
-    if not _HAS_WILDCARD.search(rooted):
-        return PathRule(Rule.EXACT, rooted)
-    return PathRule(Rule.GLOB, _STARS.sub("**", rooted))
-
-
-def _acl(scope: PathScope) -> str:
-    """Patterns that cover the same paths; Misuse for a star that keeps within a segment."""
-    patterns: list[str] = []
-    for each in scope.rules:
-        if "!" in each.pattern or (each.rule is not Rule.GLOB and "*" in each.pattern):
-            raise Misuse("a path with ! or * cannot be said in an acl")
-        match each.rule:
-            case Rule.EXACT:
-                patterns.append(each.pattern)
-            case Rule.PREFIX:
-                base = each.pattern.rstrip("/")
-                patterns += [each.pattern, f"{base}/*"] if base else ["/*"]
-            case Rule.GLOB:
-                if "*" in each.pattern.replace("**", ""):
-                    raise Misuse("every star of an acl crosses slashes: write **")
-                patterns.append(each.pattern.replace("**", "*"))
-    return "!".join(patterns)
 
 
 def _check_sayable(claims: Claims) -> None:
