@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from auth.dialects import akamai, jwt
+from auth.dialects import akamai, cloud_cdn, jwt
 from auth.dialects.dialect import Dialect, Spec
 
 __all__ = ["DIALECTS", "Dialect", "Spec"]
 
 DIALECTS: dict[str, Spec] = {
     akamai.NAME: Spec(akamai.Akamai, akamai.AkamaiOptions, akamai.CARRIAGE),
+    cloud_cdn.NAME: Spec(cloud_cdn.CloudCdn, cloud_cdn.CloudCdnOptions, cloud_cdn.CARRIAGE),
     jwt.NAME: Spec(lambda _options: jwt.Jwt()),
 }
