@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from auth.dialects import akamai, cloud_cdn, jwt
+from auth.dialects import akamai, cloud_cdn, jwt, media_cdn
 from auth.dialects.dialect import Dialect, Spec
 
 __all__ = ["DIALECTS", "Dialect", "Spec"]
@@ -11,4 +11,5 @@ DIALECTS: dict[str, Spec] = {
     akamai.NAME: Spec(akamai.Akamai, akamai.AkamaiOptions, akamai.CARRIAGE),
     cloud_cdn.NAME: Spec(cloud_cdn.CloudCdn, cloud_cdn.CloudCdnOptions, cloud_cdn.CARRIAGE),
     jwt.NAME: Spec(lambda _options: jwt.Jwt()),
+    media_cdn.NAME: Spec(media_cdn.MediaCdn, media_cdn.MediaCdnOptions, media_cdn.CARRIAGE),
 }
