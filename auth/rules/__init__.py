@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from auth.rules.condition import Condition
 from auth.rules.expressions import UrlHash, UrlRegex
+from auth.rules.path_and_query import PathAndQuery
 from auth.rules.url import ExactUrl, UrlPrefixes, UrlRule
 
 # The word that a rule is stored under → how it is read back. A new rule is a file and a row here.
 URL_RULES: dict[str, type[UrlRule]] = {
     ExactUrl.WORD: ExactUrl,
     UrlHash.WORD: UrlHash,
+    PathAndQuery.WORD: PathAndQuery,
     UrlPrefixes.WORD: UrlPrefixes,
     UrlRegex.WORD: UrlRegex,
 }
