@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from auth.dialects import jwt
+from auth.dialects import cloudfront, jwt
 from auth.dialects.dialect import Dialect, Spec
 
 __all__ = ["DIALECTS", "Dialect", "Spec"]
 
 DIALECTS: dict[str, Spec] = {
+    cloudfront.NAME: Spec(cloudfront.CloudFront, cloudfront.CloudFrontOptions, cloudfront.CARRIAGE),
     jwt.NAME: Spec(lambda _options: jwt.Jwt()),
 }

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from auth.rules.condition import Condition
 from auth.rules.url import ExactUrl, UrlPrefixes, UrlRule
+from auth.rules.wildcards import UrlWildcards
 
 # The word that a rule is stored under → how it is read back. A new rule is a file and a row here.
 URL_RULES: dict[str, type[UrlRule]] = {
     ExactUrl.WORD: ExactUrl,
     UrlPrefixes.WORD: UrlPrefixes,
+    UrlWildcards.WORD: UrlWildcards,
 }
 CONDITIONS: dict[str, type[Condition]] = {}
