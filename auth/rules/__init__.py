@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from auth.rules.condition import Condition
 from auth.rules.url import ExactUrl, UrlPrefixes, UrlRule
+from auth.rules.viewer import SameViewer
 from auth.rules.wildcards import UrlWildcards
 
 # The word that a rule is stored under → how it is read back. A new rule is a file and a row here.
@@ -17,4 +18,6 @@ URL_RULES: dict[str, type[UrlRule]] = {
     UrlPrefixes.WORD: UrlPrefixes,
     UrlWildcards.WORD: UrlWildcards,
 }
-CONDITIONS: dict[str, type[Condition]] = {}
+CONDITIONS: dict[str, type[Condition]] = {
+    SameViewer.WORD: SameViewer,
+}
