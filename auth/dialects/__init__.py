@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from auth.dialects import aws_smd, cloudfront, jwt
+from auth.dialects import aws_smd, cloudflare, cloudfront, jwt
 from auth.dialects.dialect import Dialect, Spec
 
 __all__ = ["DIALECTS", "Dialect", "Spec"]
 
 DIALECTS: dict[str, Spec] = {
     aws_smd.NAME: Spec(lambda _options: aws_smd.AwsSmd(), carriage=aws_smd.CARRIAGE),
+    cloudflare.NAME: Spec(cloudflare.Cloudflare, cloudflare.CloudflareOptions, cloudflare.CARRIAGE, is_for_urls=True),
     cloudfront.NAME: Spec(cloudfront.CloudFront, cloudfront.CloudFrontOptions, cloudfront.CARRIAGE),
     jwt.NAME: Spec(lambda _options: jwt.Jwt()),
 }
