@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from auth.dialects import akamai, cloud_cdn, jwt, media_cdn, uri_signing
+from auth.dialects import akamai, aws_smd, cloud_cdn, cloudflare, cloudfront, jwt, media_cdn, uri_signing
 from auth.dialects.dialect import Dialect, Spec
 
 __all__ = ["DIALECTS", "Dialect", "Spec"]
@@ -10,6 +10,9 @@ __all__ = ["DIALECTS", "Dialect", "Spec"]
 DIALECTS: dict[str, Spec] = {
     akamai.NAME: Spec(akamai.Akamai, akamai.AkamaiOptions, akamai.CARRIAGE),
     cloud_cdn.NAME: Spec(cloud_cdn.CloudCdn, cloud_cdn.CloudCdnOptions, cloud_cdn.CARRIAGE),
+    aws_smd.NAME: Spec(lambda _options: aws_smd.AwsSmd(), carriage=aws_smd.CARRIAGE),
+    cloudflare.NAME: Spec(cloudflare.Cloudflare, cloudflare.CloudflareOptions, cloudflare.CARRIAGE, is_for_urls=True),
+    cloudfront.NAME: Spec(cloudfront.CloudFront, cloudfront.CloudFrontOptions, cloudfront.CARRIAGE),
     jwt.NAME: Spec(lambda _options: jwt.Jwt()),
     uri_signing.NAME: Spec(uri_signing.UriSigning, uri_signing.UriSigningOptions, uri_signing.CARRIAGE),
     media_cdn.NAME: Spec(media_cdn.MediaCdn, media_cdn.MediaCdnOptions, media_cdn.CARRIAGE),

@@ -11,6 +11,8 @@ from auth.rules.condition import Condition
 from auth.rules.expressions import UrlHash, UrlRegex
 from auth.rules.path_and_query import PathAndQuery
 from auth.rules.url import ExactUrl, UrlPrefixes, UrlRule
+from auth.rules.viewer import SameViewer
+from auth.rules.wildcards import UrlWildcards
 
 # The word that a rule is stored under → how it is read back. A new rule is a file and a row here.
 URL_RULES: dict[str, type[UrlRule]] = {
@@ -19,5 +21,8 @@ URL_RULES: dict[str, type[UrlRule]] = {
     PathAndQuery.WORD: PathAndQuery,
     UrlPrefixes.WORD: UrlPrefixes,
     UrlRegex.WORD: UrlRegex,
+    UrlWildcards.WORD: UrlWildcards,
 }
-CONDITIONS: dict[str, type[Condition]] = {}
+CONDITIONS: dict[str, type[Condition]] = {
+    SameViewer.WORD: SameViewer,
+}
