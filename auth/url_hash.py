@@ -20,6 +20,7 @@ from auth.errors import Denied, Misuse, Reason
 from auth.keys import Key, KeyRing
 from auth.primitives import same
 from auth.request import Pairs, Request
+from auth.rules.url import Url
 from auth.scope import PathScope, UnsafePath, normalise
 from auth.secret import Secret, Token
 
@@ -179,15 +180,153 @@ def address(request: Request) -> str:
     return "" if client is None else str(client)
 
 
-def check_said(said: Claims, wanted: Claims, names: Sequence[str]) -> None:
-    """Misuse when a token that says `said` would not say all that is wanted. `names` are for the words."""
+def check_said(said: Claims, wanted: Claims) -> None:
+    """Misuse when a token that says `said` would not say all that is wanted."""
     bare = replace(wanted, key_id=said.key_id, dialect=said.dialect, extra=said.extra)
     if bare != said:
         different = [name for name in Claims.__slots__ if getattr(bare, name) != getattr(said, name)]
-        raise Misuse(f"the format cannot say these as given: {', '.join(different)} (it says {', '.join(names)})")
+        raise Misuse(f"the format cannot say these as given: {', '.join(different)}")
 
 
-def one_name(request: Request, carriage: Carriage, mount: str) -> Found | None:
-    """A token of one parameter, bound to the rest of the URL: (path, query)."""
-    found = rides.locate(request, carriage, mount)
-    return None if found is None else replace(found, bound=(found.path, found.query))
+def one_address(claims: Claims) -> str:
+    """The one address that claims name as networks; Misuse for any other networks."""
+    networks = claims.networks or ()
+    if len(networks) != 1 or networks[0].num_addresses != 1:
+        raise Misuse("the format has the client's address, so the claims need one network of one address")
+    return str(networks[0].network_address)
+
+
+class OneText:
+    """How a token rides that is one text: by a name, or as whole segments below the mount; part of a dialect."""
+
+    segments: re.Pattern[str] | None = None  # how the text looks as segments, with the slash behind them
+
+    def bound(self, request: Request) -> tuple[str, ...]:
+        """What else the hash covers, of a request without the token: path and query, unless a dialect says more."""
+        return (request.path, request.query)
+
+    def locate(self, request: Request, carriage: Carriage, mount: str) -> Found | None:
+        """See `Dialect`."""
+        text, path = self._take(request.path, carriage, mount)
+        named = carriage.transports - {Transport.PATH}
+        found = None
+        if named:
+            found = rides.locate(request.at(path, request.query), replace(carriage, transports=named), mount)
+        if text is not None:
+            if found is not None and found.transport is not Transport.COOKIE:
+                raise Denied(Reason.AMBIGUOUS, "more than one token")
+            found = Found(Token(text), Transport.PATH, path, request.query)
+        return found and replace(found, bound=self.bound(request.at(found.path, found.query)))
+
+    def strip(self, path: str, query: str, carriage: Carriage, mount: str) -> tuple[str, str]:
+        """See `Dialect`."""
+        path = self._take(path, carriage, mount)[1]
+        named = carriage.transports - {Transport.PATH}
+        return rides.strip(path, query, replace(carriage, transports=named), mount) if named else (path, query)
+
+    def issue(self, url: str, token: Token, carriage: Carriage, mount: str, transport: Transport) -> Signed:
+        """See `Dialect`."""
+        if transport is not Transport.PATH:
+            return rides.issue(url, token, carriage, mount, transport)
+        origin, path = rides.split_origin(url)
+        path, base = self._take(path, carriage, mount)[1], mount.rstrip("/") + "/"
+        if self.segments is None or transport not in carriage.transports or not path.startswith(base):
+            raise Misuse("this token does not ride by path here")
+        return Signed(f"{origin}{base}{token.reveal()}/{path.removeprefix(base)}")
+
+    def _take(self, path: str, carriage: Carriage, mount: str) -> tuple[str | None, str]:
+        """The text of a path, or None, and the path without it."""
+        base = mount.rstrip("/") + "/"
+        if self.segments is None or Transport.PATH not in carriage.transports or not path.startswith(base):
+            return None, path
+        found = self.segments.match(path, len(base))
+        return (None, path) if found is None else (found[0][:-1], base + path[found.end() :])
+
+
+class TimedHash:
+    """A dialect whose token is a hash and one instant. What is bound begins with the path and the query.
+
+    A format says how the two are written (`parse`, `compose`), what is hashed (`tag`), and, where it differs from an
+    exact path until the instant, what that means (`claims`, `when`, `bound_for`).
+    """
+
+    name: str
+
+    def parse(self, token: Token) -> tuple[str, str]:
+        """The hash and the instant as they are written; Denied for any other text."""
+        raise NotImplementedError
+
+    def compose(self, tag: str, when: str) -> Token:
+        """The inverse of `parse`."""
+        raise NotImplementedError
+
+    def tag(self, secret: bytes, bound: tuple[str, ...], when: str) -> str:
+        """The hash as it is written."""
+        raise NotImplementedError
+
+    def claims(self, bound: tuple[str, ...], when: str, key_id: str) -> Claims:
+        """What a token says; Denied for an instant or a path that is none."""
+        return Claims(scope=exact(bound[0]), expires=instant(when), key_id=key_id, dialect=self.name)
+
+    def when(self, claims: Claims) -> str:
+        """The instant to write; Misuse for one that cannot be written."""
+        return str(whole("expires", claims.expires))
+
+    def bound_for(self, claims: Claims, url: Url) -> tuple[str, ...]:
+        """What a hash for these claims covers beside the instant; Misuse where they do not say enough."""
+        return (url.path, url.query)
+
+    def verify(self, found: Found, ring: KeyRing) -> Claims:
+        """See `Dialect`."""
+        tag, when = self.parse(found.token)
+        key = maker(ring, tag, lambda secret: self.tag(secret, found.bound, when))
+        return self.claims(found.bound, when, key.id)
+
+    def mint(self, claims: Claims, key: Key, url: Url | None = None) -> Token:
+        """See `Dialect`; Misuse without `url`, too."""
+        secret = secret_to_sign(key)
+        if url is None:
+            raise Misuse("this token is made for a URL")
+        when, bound = self.when(claims), self.bound_for(claims, url)
+        try:
+            token = self.compose(self.tag(secret, bound, when), when)
+            self.parse(token)
+            check_said(self.claims(bound, when, key.id), claims)
+        except Denied as refusal:
+            raise Misuse(f"no token can be made: {refusal}") from None
+        return token
+
+    def describe(self, found: Found) -> tuple[tuple[str, str], ...]:
+        """The instant."""
+        return (("time", self.parse(found.token)[1]),)
+
+
+class TimedPair(TimedHash, SeveralNames):
+    """A hash and an instant, each a parameter of its own; the hash covers no more of a URL than its path."""
+
+    time_name: str
+    shape: re.Pattern[str]  # of the hash
+
+    def names(self, carriage: Carriage) -> tuple[str, ...]:
+        """See `SeveralNames`."""
+        return (carriage.name, self.time_name)
+
+    def bound(self, request: Request) -> tuple[str, ...]:
+        """See `SeveralNames`."""
+        return (request.path, "")
+
+    def parse(self, token: Token) -> tuple[str, str]:
+        """See `TimedHash`."""
+        tag, when = values(token, (self.time_name,))
+        if not self.shape.fullmatch(tag):
+            raise Denied(Reason.MALFORMED, "the hash is not as long as it should be, or of other characters")
+        return tag, when
+
+    def compose(self, tag: str, when: str) -> Token:
+        """See `TimedHash`."""
+        return joined((("", tag), (self.time_name, when)))
+
+
+def octets(*texts: str) -> bytes:
+    """Texts joined, in UTF-8; any text at all."""
+    return "".join(texts).encode("utf-8", "surrogatepass")

@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 from auth.carriage import Carriage, Transport
-from auth.dialects import jwt, secure_link
+from auth.dialects import alibaba, cdn77, fastly, gcore, jwt, keycdn, secure_link
 from auth.dialects.dialect import Dialect, Spec
 
 __all__ = ["DIALECTS", "Dialect", "Spec"]
 
 DIALECTS: dict[str, Spec] = {
+    alibaba.NAME: Spec(
+        alibaba.alibaba,
+        alibaba.AlibabaOptions,
+        Carriage("auth_key", frozenset({Transport.PATH, Transport.QUERY})),
+        is_for_urls=True,
+    ),
+    cdn77.NAME: Spec(
+        lambda _options: cdn77.Cdn77(), carriage=Carriage("secure", frozenset({Transport.PATH, Transport.QUERY}))
+    ),
+    fastly.NAME: Spec(
+        fastly.Fastly, fastly.FastlyOptions, Carriage("token", frozenset({Transport.QUERY})), is_for_urls=True
+    ),
+    gcore.NAME: Spec(gcore.Gcore, gcore.GcoreOptions, Carriage("md5", frozenset({Transport.QUERY})), is_for_urls=True),
     jwt.NAME: Spec(lambda _options: jwt.Jwt()),
+    keycdn.NAME: Spec(
+        lambda _options: keycdn.KeyCdn(), carriage=Carriage("token", frozenset({Transport.QUERY})), is_for_urls=True
+    ),
     secure_link.NAME: Spec(
         secure_link.secure_link,
         secure_link.SecureLinkOptions,

@@ -176,17 +176,14 @@ class SecureLink(SeveralNames):
             raise Misuse("a link is made for a URL")
         client = ""
         if "remote_addr" in self._template.names:
-            networks = claims.networks or ()
-            if len(networks) != 1 or networks[0].num_addresses != 1:
-                raise Misuse("the expression has the client's address, so the claims need one network of one address")
-            client = str(networks[0].network_address)
+            client = url_hash.one_address(claims)
         bound = (url.path, url.query, client, url.scheme, url.host)
         given = self._times(claims)
         try:
             said, known = self._claims(bound, given, key.id), self._known(bound, given)
         except Denied as refusal:
             raise Misuse(f"no link can be made: {refusal}") from None
-        url_hash.check_said(said, claims, sorted(self._template.names))
+        url_hash.check_said(said, claims)
         return url_hash.joined((("", self._hash(secret, known)), *zip(self._own, given, strict=True)))
 
     def _times(self, claims: Claims) -> tuple[str, ...]:
@@ -277,7 +274,7 @@ class SecretLink:
         if url is None:
             raise Misuse("a link is made for a URL")
         try:
-            url_hash.check_said(Claims(scope=url_hash.exact(url.path)), claims, ("a path",))
+            url_hash.check_said(Claims(scope=url_hash.exact(url.path)), claims)
             return Token(digest(_link(url.path, url.query) + secret, Hash.MD5).hex())
         except Denied as refusal:
             raise Misuse(f"no link can be made: {refusal}") from None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
 import pytest
 from hypothesis import given
@@ -16,6 +17,7 @@ from auth.claims import Claims
 from auth.errors import Denied, Misuse, Reason
 from auth.keys import Key, KeyRing
 from auth.request import Request
+from auth.rules.url import Url
 from auth.scope import PathScope
 from auth.secret import Secret, Token
 from tests.auth.samples import HMAC_KEY, get
@@ -131,9 +133,9 @@ def test_addresses() -> None:
 
 
 def test_what_would_not_be_said_is_misuse() -> None:
-    url_hash.check_said(Claims(expires=1, key_id="k", dialect="d"), Claims(expires=1), ())
+    url_hash.check_said(Claims(expires=1, key_id="k", dialect="d"), Claims(expires=1))
     with pytest.raises(Misuse, match="subject"):
-        url_hash.check_said(Claims(expires=1), Claims(expires=1, subject="x"), ("expires",))
+        url_hash.check_said(Claims(expires=1), Claims(expires=1, subject="x"))
 
 
 def test_secrets_to_sign() -> None:
@@ -143,8 +145,53 @@ def test_secrets_to_sign() -> None:
             url_hash.secret_to_sign(key)
 
 
-def test_one_name_is_bound_to_the_url() -> None:
-    found = url_hash.one_name(get(query="token=a&x=1"), Carriage("token"), "/vod")
-    assert found is not None
-    assert found.bound == ("/vod/film/a.ts", "x=1")
-    assert url_hash.one_name(get(), Carriage("token"), "/vod") is None
+class Text(url_hash.OneText):
+    """A token of two segments, or under one name."""
+
+    segments = re.compile("[0-9]+/[a-f]+/")
+
+
+def test_a_text_rides_by_name_or_in_segments() -> None:
+    carriage = Carriage("token", frozenset({Transport.PATH, Transport.QUERY}))
+    for transport, url in (
+        (Transport.PATH, "https://h/vod/12/ab/x/y.ts?a=1"),
+        (Transport.QUERY, "https://h/vod/x/y.ts?a=1&token=12%2Fab"),
+    ):
+        signed = Text().issue("https://h/vod/x/y.ts?a=1", Token("12/ab"), carriage, "/vod", transport)
+        assert signed.url == url
+        parts = Url.parse(url)
+        found = Text().locate(get(parts.path, parts.query), carriage, "/vod")
+        assert found is not None
+        assert (found.token, found.transport, found.bound) == (Token("12/ab"), transport, ("/vod/x/y.ts", "a=1"))
+        assert Text().strip(parts.path, parts.query, carriage, "/vod") == ("/vod/x/y.ts", "a=1")
+
+
+def test_a_text_in_two_places_is_ambiguous() -> None:
+    with pytest.raises(Denied):
+        Text().locate(get("/vod/1/a/x", "token=1%2Fa"), Carriage("token"), "/vod")
+
+
+def test_segments_stand_below_the_mount_only() -> None:
+    closed = Carriage("token", frozenset({Transport.QUERY}))
+    assert Text().locate(get("/vod/x/1/a/y"), Carriage("token"), "/vod") is None
+    assert Text().locate(get("/vod/1/a/y"), closed, "/vod") is None
+    assert url_hash.OneText().locate(get("/vod/1/a/y"), Carriage("token"), "/vod") is None
+    for one, carriage, url in ((Text(), closed, "/vod/x"), (Text(), Carriage("token"), "/live/x")):
+        with pytest.raises(Misuse):
+            one.issue(url, Token("1/a"), carriage, "/vod", Transport.PATH)
+
+
+def test_one_address() -> None:
+    assert url_hash.one_address(Claims(networks=(ip_network("192.0.2.1"),))) == "192.0.2.1"
+    for networks in (None, (), (ip_network("192.0.2.0/24"),), (ip_network("192.0.2.1"), ip_network("192.0.2.2"))):
+        with pytest.raises(Misuse):
+            url_hash.one_address(Claims(networks=networks))
+
+
+def test_a_token_for_no_url() -> None:
+    with pytest.raises(Misuse):
+        url_hash.TimedHash().mint(Claims(), OLD)
+
+
+def test_any_text_has_octets() -> None:
+    assert url_hash.octets("a", "\u00e9", "\udc80") == b"a\xc3\xa9\xed\xb2\x80"
