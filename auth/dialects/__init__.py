@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-from auth.dialects import akamai, aws_smd, cloud_cdn, cloudflare, cloudfront, jwt, media_cdn, uri_signing
+from auth.dialects import (
+    akamai,
+    alibaba,
+    aws_smd,
+    cdn77,
+    cloud_cdn,
+    cloudflare,
+    cloudfront,
+    fastly,
+    gcore,
+    jwt,
+    keycdn,
+    media_cdn,
+    secure_link,
+    uri_signing,
+)
 from auth.dialects.dialect import Dialect, Spec
 
 __all__ = ["DIALECTS", "Dialect", "Spec"]
@@ -16,4 +31,26 @@ DIALECTS: dict[str, Spec] = {
     jwt.NAME: Spec(lambda _options: jwt.Jwt()),
     uri_signing.NAME: Spec(uri_signing.UriSigning, uri_signing.UriSigningOptions, uri_signing.CARRIAGE),
     media_cdn.NAME: Spec(media_cdn.MediaCdn, media_cdn.MediaCdnOptions, media_cdn.CARRIAGE),
+    alibaba.NAME: Spec(
+        alibaba.alibaba,
+        alibaba.AlibabaOptions,
+        Carriage("auth_key", frozenset({Transport.PATH, Transport.QUERY})),
+        is_for_urls=True,
+    ),
+    cdn77.NAME: Spec(
+        lambda _options: cdn77.Cdn77(), carriage=Carriage("secure", frozenset({Transport.PATH, Transport.QUERY}))
+    ),
+    fastly.NAME: Spec(
+        fastly.Fastly, fastly.FastlyOptions, Carriage("token", frozenset({Transport.QUERY})), is_for_urls=True
+    ),
+    gcore.NAME: Spec(gcore.Gcore, gcore.GcoreOptions, Carriage("md5", frozenset({Transport.QUERY})), is_for_urls=True),
+    jwt.NAME: Spec(lambda _options: jwt.Jwt()),
+    keycdn.NAME: Spec(
+        lambda _options: keycdn.KeyCdn(), carriage=Carriage("token", frozenset({Transport.QUERY})), is_for_urls=True
+    ),
+    secure_link.NAME: Spec(
+        secure_link.secure_link,
+        secure_link.SecureLinkOptions,
+        Carriage("md5", frozenset({Transport.PATH, Transport.QUERY, Transport.COOKIE})),
+    ),
 }
