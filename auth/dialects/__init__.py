@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from auth.carriage import Carriage, Transport
 from auth.dialects import (
     akamai,
     alibaba,
