@@ -6,10 +6,30 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import jwt as pyjwt
+from akamai.edgeauth import EdgeAuth
+from jwcrypto.jwk import JWK
+from jwcrypto.jwt import JWT
 
-from auth import Accepted, Algorithm, Claims, Gate, Key, KeyRing, PathScope, Realm, Request, Secret, algorithms
+from auth import (
+    DIALECTS,
+    Accepted,
+    Algorithm,
+    Claims,
+    Gate,
+    Key,
+    KeyRing,
+    PathScope,
+    Realm,
+    Request,
+    Secret,
+    algorithms,
+    strict_json,
+)
 from auth.enforce import judge_token
 from auth.gate import doors_of
+from auth.jwk import public_jwk
+from auth.options import read_options
+from auth.rules.url import UrlPrefixes
 from auth.verified import VerifiedTokens
 from benchmarks.micro.timing import Operation
 from origin.keystore.generate import new_key
@@ -84,9 +104,68 @@ def jwt_case(algorithm: Algorithm) -> Callable[[], Case]:
     return make
 
 
+def uri_signing_case() -> Case:
+    """RFC 9246 with ES256, beside jwcrypto's verification of the same signature and claims."""
+    key = new_key(Algorithm.ES256, "k1")
+    claims = Claims(expires=NOW + 3600, scope=PathScope.prefix("/vod/film/"), strict_time=True)
+    accepted = _accepted("uri-signing")
+    case = of_gate("uri-signing ES256", accepted, key, claims)
+    token = Gate(Realm("/vod", (accepted,))).mint(claims, KeyRing([key]), NOW, URL).reveal()
+    jwk = JWK.from_json(strict_json.dumps(public_jwk(key) or {}).decode())
+    return _beside(case, "jwcrypto", lambda: JWT(jwt=token, key=jwk, algs=["ES256"]))
+
+
+def cloudfront_case(algorithm: Algorithm) -> Callable[[], Case]:
+    """A custom policy; no library verifies one, so the bare signature is all there is beside it."""
+    return lambda: of_gate(
+        f"cloudfront {algorithm}",
+        _accepted("cloudfront"),
+        new_key(algorithm, "K1"),
+        Claims(expires=NOW + 3600, scope=PathScope.prefix("/vod/film/")),
+    )
+
+
+def akamai_case() -> Case:
+    """A token for path patterns, beside Akamai's own generator, whose work a verifier repeats."""
+    key = Key("k1", Algorithm.SHARED, Secret(bytes(range(32))))
+    case = of_gate(
+        "akamai HMAC-SHA256",
+        _accepted("akamai"),
+        key,
+        Claims(expires=NOW + 3600, scope=PathScope.prefix("/vod/film/")),
+    )
+    peer = EdgeAuth(key=bytes(range(32)).hex(), end_time=int(NOW + 3600))
+    return _beside(case, "akamai-edgeauth", lambda: peer.generate_acl_token("/vod/film/*"))
+
+
+def shared_case(dialect: str, claims: Claims, options: dict[str, object] | None = None) -> Callable[[], Case]:
+    """A format with a shared secret and no library to verify it."""
+    key = Key("k1", Algorithm.SHARED, Secret(bytes(range(32))))
+    return lambda: of_gate(f"{dialect}", _accepted(dialect, options), key, claims)
+
+
+def _accepted(dialect: str, options: dict[str, object] | None = None) -> Accepted:
+    spec = DIALECTS[dialect]
+    return Accepted(dialect, spec.carriage, read_options(spec.options, options or {}))
+
+
+def _beside(case: Case, peer: str, operation: Operation) -> Case:
+    return replace(case, operations=case.operations | {"peer": operation}, peer=peer)
+
+
+_FOR_URL = Claims(expires=NOW + 3600, scope=PathScope.exact(PATH))
+
 CASES: list[Callable[[], Case]] = [
     jwt_case(Algorithm.HS256),
     jwt_case(Algorithm.ES256),
     jwt_case(Algorithm.EDDSA),
     jwt_case(Algorithm.RS256),
+    uri_signing_case,
+    cloudfront_case(Algorithm.RS256),
+    cloudfront_case(Algorithm.ES256),
+    akamai_case,
+    shared_case("cloud-cdn", Claims(expires=NOW + 3600, urls=UrlPrefixes(("https://cdn.example/vod/film/",)))),
+    shared_case("secure-link", _FOR_URL, {"expression": "$secure_link_expires$uri $secret"}),
+    shared_case("fastly", _FOR_URL),
+    shared_case("keycdn", _FOR_URL),
 ]

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from botocore.signers import CloudFrontSigner  # type: ignore[import-untyped]
+from botocore.signers import CloudFrontSigner
 
 from auth import Algorithm, Claims, Gate, KeyRing, Realm
 from auth.algorithms import PrivateKey
