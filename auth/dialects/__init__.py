@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from auth.dialects import jwt
+from auth.dialects import cat, jwt
 from auth.dialects.dialect import Dialect, Spec
 
 __all__ = ["DIALECTS", "Dialect", "Spec"]
 
 DIALECTS: dict[str, Spec] = {
+    cat.NAME: Spec(cat.Cat, cat.CatOptions, cat.CARRIAGE),
     jwt.NAME: Spec(lambda _options: jwt.Jwt()),
 }

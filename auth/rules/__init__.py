@@ -8,11 +8,24 @@ know a dialect, a key or a clock.
 from __future__ import annotations
 
 from auth.rules.condition import Condition
+from auth.rules.header_matches import HeaderMatches
+from auth.rules.places import Circles, Geohashes, Regions
+from auth.rules.tls_traits import ClientKey, Protocols, TlsFingerprint
+from auth.rules.uri_components import UriComponents
 from auth.rules.url import ExactUrl, UrlPrefixes, UrlRule
 
 # The word that a rule is stored under → how it is read back. A new rule is a file and a row here.
 URL_RULES: dict[str, type[UrlRule]] = {
     ExactUrl.WORD: ExactUrl,
+    UriComponents.WORD: UriComponents,
     UrlPrefixes.WORD: UrlPrefixes,
 }
-CONDITIONS: dict[str, type[Condition]] = {}
+CONDITIONS: dict[str, type[Condition]] = {
+    Circles.WORD: Circles,
+    ClientKey.WORD: ClientKey,
+    Geohashes.WORD: Geohashes,
+    HeaderMatches.WORD: HeaderMatches,
+    Protocols.WORD: Protocols,
+    Regions.WORD: Regions,
+    TlsFingerprint.WORD: TlsFingerprint,
+}
