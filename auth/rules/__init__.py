@@ -9,7 +9,11 @@ from __future__ import annotations
 
 from auth.rules.condition import Condition
 from auth.rules.expressions import UrlHash, UrlRegex
+from auth.rules.header_matches import HeaderMatches
 from auth.rules.path_and_query import PathAndQuery
+from auth.rules.places import Circles, Geohashes, Regions
+from auth.rules.tls_traits import ClientKey, Protocols, TlsFingerprint
+from auth.rules.uri_components import UriComponents
 from auth.rules.url import ExactUrl, UrlPrefixes, UrlRule
 from auth.rules.viewer import SameViewer
 from auth.rules.wildcards import UrlWildcards
@@ -19,10 +23,20 @@ URL_RULES: dict[str, type[UrlRule]] = {
     ExactUrl.WORD: ExactUrl,
     UrlHash.WORD: UrlHash,
     PathAndQuery.WORD: PathAndQuery,
+    UriComponents.WORD: UriComponents,
     UrlPrefixes.WORD: UrlPrefixes,
     UrlRegex.WORD: UrlRegex,
     UrlWildcards.WORD: UrlWildcards,
 }
 CONDITIONS: dict[str, type[Condition]] = {
     SameViewer.WORD: SameViewer,
+}
+CONDITIONS: dict[str, type[Condition]] = {
+    Circles.WORD: Circles,
+    ClientKey.WORD: ClientKey,
+    Geohashes.WORD: Geohashes,
+    HeaderMatches.WORD: HeaderMatches,
+    Protocols.WORD: Protocols,
+    Regions.WORD: Regions,
+    TlsFingerprint.WORD: TlsFingerprint,
 }
