@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from auth.dialects import aws_smd, cloudflare, cloudfront, jwt
+from auth.dialects import aws_smd, cloudflare, cloudflare_stream, cloudfront, jwt
 from auth.dialects.dialect import Dialect, Spec
 
 __all__ = ["DIALECTS", "Dialect", "Spec"]
@@ -10,6 +10,9 @@ __all__ = ["DIALECTS", "Dialect", "Spec"]
 DIALECTS: dict[str, Spec] = {
     aws_smd.NAME: Spec(lambda _options: aws_smd.AwsSmd(), carriage=aws_smd.CARRIAGE),
     cloudflare.NAME: Spec(cloudflare.Cloudflare, cloudflare.CloudflareOptions, cloudflare.CARRIAGE, is_for_urls=True),
+    cloudflare_stream.NAME: Spec(
+        lambda _options: cloudflare_stream.CloudflareStream(), carriage=cloudflare_stream.CARRIAGE
+    ),
     cloudfront.NAME: Spec(cloudfront.CloudFront, cloudfront.CloudFrontOptions, cloudfront.CARRIAGE),
     jwt.NAME: Spec(lambda _options: jwt.Jwt()),
 }

@@ -7,6 +7,7 @@ know a dialect, a key or a clock.
 
 from __future__ import annotations
 
+from auth.rules.access import AccessRules, NotBelow
 from auth.rules.condition import Condition
 from auth.rules.url import ExactUrl, UrlPrefixes, UrlRule
 from auth.rules.viewer import SameViewer
@@ -19,5 +20,7 @@ URL_RULES: dict[str, type[UrlRule]] = {
     UrlWildcards.WORD: UrlWildcards,
 }
 CONDITIONS: dict[str, type[Condition]] = {
+    AccessRules.WORD: AccessRules,
+    NotBelow.WORD: NotBelow,
     SameViewer.WORD: SameViewer,
 }
