@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from auth.dialects import aws_smd, cloudflare, cloudflare_stream, cloudfront, jwt
+from auth.dialects import aws_smd, cloudflare, cloudflare_stream, cloudfront, jwt, mux
 from auth.dialects.dialect import Dialect, Spec
 
 __all__ = ["DIALECTS", "Dialect", "Spec"]
@@ -15,4 +15,5 @@ DIALECTS: dict[str, Spec] = {
     ),
     cloudfront.NAME: Spec(cloudfront.CloudFront, cloudfront.CloudFrontOptions, cloudfront.CARRIAGE),
     jwt.NAME: Spec(lambda _options: jwt.Jwt()),
+    mux.NAME: Spec(mux.Mux, mux.MuxOptions, mux.CARRIAGE),
 }
