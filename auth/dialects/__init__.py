@@ -11,12 +11,14 @@ from auth.dialects import (
     cdn77,
     cloud_cdn,
     cloudflare,
+    cloudflare_stream,
     cloudfront,
     fastly,
     gcore,
     jwt,
     keycdn,
     media_cdn,
+    mux,
     secure_link,
     uri_signing,
 )
@@ -29,6 +31,9 @@ DIALECTS: dict[str, Spec] = {
     cloud_cdn.NAME: Spec(cloud_cdn.CloudCdn, cloud_cdn.CloudCdnOptions, cloud_cdn.CARRIAGE),
     aws_smd.NAME: Spec(lambda _options: aws_smd.AwsSmd(), carriage=aws_smd.CARRIAGE),
     cloudflare.NAME: Spec(cloudflare.Cloudflare, cloudflare.CloudflareOptions, cloudflare.CARRIAGE, is_for_urls=True),
+    cloudflare_stream.NAME: Spec(
+        lambda _options: cloudflare_stream.CloudflareStream(), carriage=cloudflare_stream.CARRIAGE
+    ),
     cloudfront.NAME: Spec(cloudfront.CloudFront, cloudfront.CloudFrontOptions, cloudfront.CARRIAGE),
     cat.NAME: Spec(cat.Cat, cat.CatOptions, cat.CARRIAGE),
     jwt.NAME: Spec(lambda _options: jwt.Jwt()),
@@ -56,4 +61,5 @@ DIALECTS: dict[str, Spec] = {
         secure_link.SecureLinkOptions,
         Carriage("md5", frozenset({Transport.PATH, Transport.QUERY, Transport.COOKIE})),
     ),
+    mux.NAME: Spec(mux.Mux, mux.MuxOptions, mux.CARRIAGE),
 }

@@ -33,7 +33,9 @@ NAME = "aws-smd"
 CARRIAGE = Carriage("smd", frozenset({Transport.PATH}))
 
 _SESSION = r"[A-Za-z0-9_-]{1,128}"
-_SEGMENT = re.compile(rf"(?:(?P<session>{_SESSION})\.)?(?P<jwt>eyJ[A-Za-z0-9_-]*\.eyJ[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*)")
+_SEGMENT = re.compile(
+    rf"(?:(?P<session>{_SESSION})\.)?(?P<jwt>e[wy][A-Za-z0-9_-]*\.e[wy][A-Za-z0-9_-]*\.[A-Za-z0-9_-]*)"
+)
 _URL = re.compile(r"(?P<origin>(?:https?://[^/?#]+)?)(?P<path>/[^?#]*)(?P<rest>.*)", re.DOTALL)
 _FIELD = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,64}")
 # In the order in which `intsig` joins them; the session stands behind them, headers and query behind that.

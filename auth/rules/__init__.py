@@ -7,6 +7,7 @@ know a dialect, a key or a clock.
 
 from __future__ import annotations
 
+from auth.rules.access import AccessRules, NotBelow
 from auth.rules.condition import Condition
 from auth.rules.expressions import UrlHash, UrlRegex
 from auth.rules.header_matches import HeaderMatches
@@ -29,6 +30,8 @@ URL_RULES: dict[str, type[UrlRule]] = {
     UrlWildcards.WORD: UrlWildcards,
 }
 CONDITIONS: dict[str, type[Condition]] = {
+    AccessRules.WORD: AccessRules,
+    NotBelow.WORD: NotBelow,
     SameViewer.WORD: SameViewer,
 }
 CONDITIONS: dict[str, type[Condition]] = {
