@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from auth.carriage import Carriage, Transport
-from auth.dialects import alibaba, cdn77, fastly, gcore, jwt, keycdn, secure_link
+from auth.dialects import alibaba, bunny, cdn77, fastly, gcore, jwt, keycdn, secure_link
 from auth.dialects.dialect import Dialect, Spec
 
 __all__ = ["DIALECTS", "Dialect", "Spec"]
@@ -15,6 +15,7 @@ DIALECTS: dict[str, Spec] = {
         Carriage("auth_key", frozenset({Transport.PATH, Transport.QUERY})),
         is_for_urls=True,
     ),
+    bunny.NAME: Spec(bunny.Bunny, bunny.BunnyOptions, Carriage("token", frozenset({Transport.PATH, Transport.QUERY}))),
     cdn77.NAME: Spec(
         lambda _options: cdn77.Cdn77(), carriage=Carriage("secure", frozenset({Transport.PATH, Transport.QUERY}))
     ),

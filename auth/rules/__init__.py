@@ -8,6 +8,7 @@ know a dialect, a key or a clock.
 from __future__ import annotations
 
 from auth.rules.condition import Condition
+from auth.rules.countries import Countries
 from auth.rules.url import ExactUrl, UrlPrefixes, UrlRule
 
 # The word that a rule is stored under → how it is read back. A new rule is a file and a row here.
@@ -15,4 +16,6 @@ URL_RULES: dict[str, type[UrlRule]] = {
     ExactUrl.WORD: ExactUrl,
     UrlPrefixes.WORD: UrlPrefixes,
 }
-CONDITIONS: dict[str, type[Condition]] = {}
+CONDITIONS: dict[str, type[Condition]] = {
+    Countries.WORD: Countries,
+}
