@@ -26,7 +26,8 @@ from auth.secret import Secret, Token
 
 MAX_TOKEN = 4096
 
-_INSTANT = re.compile(r"[1-9][0-9]{0,10}")
+# Always ten digits: where an instant follows a path without a mark between them, neither can take a digit of the other.
+_INSTANT = re.compile(r"[1-9][0-9]{9}")
 
 
 class SeveralNames:
@@ -143,16 +144,16 @@ def secret_to_sign(key: Key) -> bytes:
 
 
 def instant(text: str) -> int:
-    """Unix seconds in decimal without leading zeros, 1 to 99999999999; Denied(MALFORMED) for any other text."""
+    """Unix seconds in decimal, ten digits (until 2286); Denied(MALFORMED) for any other text."""
     if not _INSTANT.fullmatch(text):
-        raise Denied(Reason.MALFORMED, "a time is decimal Unix seconds")
+        raise Denied(Reason.MALFORMED, "a time is Unix seconds in ten digits")
     return int(text)
 
 
 def whole(name: str, value: float | None) -> int:
     """A time that a format without fractions can say; Misuse for any other."""
     if value is None or isinstance(value, bool) or value != value // 1 or not _INSTANT.fullmatch(str(int(value))):
-        raise Misuse(f"{name} has to be whole Unix seconds here")
+        raise Misuse(f"{name} has to be whole Unix seconds in ten digits here")
     return int(value)
 
 

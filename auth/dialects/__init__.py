@@ -7,6 +7,7 @@ from auth.dialects import (
     akamai,
     alibaba,
     aws_smd,
+    bunny,
     cat,
     cdn77,
     cloud_cdn,
@@ -45,6 +46,7 @@ DIALECTS: dict[str, Spec] = {
         Carriage("auth_key", frozenset({Transport.PATH, Transport.QUERY})),
         is_for_urls=True,
     ),
+    bunny.NAME: Spec(bunny.Bunny, bunny.BunnyOptions, Carriage("token", frozenset({Transport.PATH, Transport.QUERY}))),
     cdn77.NAME: Spec(
         lambda _options: cdn77.Cdn77(), carriage=Carriage("secure", frozenset({Transport.PATH, Transport.QUERY}))
     ),

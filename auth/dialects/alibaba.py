@@ -7,7 +7,8 @@
     F        sign=<md5>&time=<time>
 
 The time is the time of issue; how long a URL lives is not in it and has to be configured on both sides. The path is
-hashed as it was sent. The query is not covered.
+hashed as it was sent. The query is not covered. A time has ten digits, or eight in hexadecimal: with more of them, the
+end of a path could become its beginning.
 """
 
 from __future__ import annotations
@@ -32,10 +33,10 @@ NAME = "alibaba"
 _MAX_LIFE = 2**31
 _CHINA = timezone(timedelta(hours=8))
 _MINUTES = "%Y%m%d%H%M"
-_HEX_TIME = re.compile(r"[1-9A-Fa-f][0-9A-Fa-f]{0,8}")
-_A = re.compile(r"(?P<when>[0-9]{1,11}-[A-Za-z0-9]{1,64}-[A-Za-z0-9_]{1,64})-(?P<tag>[0-9a-f]{32})")
+_HEX_TIME = re.compile(r"[1-9A-Fa-f][0-9A-Fa-f]{7}")
+_A = re.compile(r"(?P<when>[0-9]{10}-[A-Za-z0-9]{1,64}-[A-Za-z0-9_]{1,64})-(?P<tag>[0-9a-f]{32})")
 _B = re.compile(r"(?P<when>[0-9]{12})/(?P<tag>[0-9a-f]{32})")
-_C = re.compile(r"(?P<tag>[0-9a-f]{32})/(?P<when>[0-9A-Fa-f]{1,9})")
+_C = re.compile(r"(?P<tag>[0-9a-f]{32})/(?P<when>[0-9A-Fa-f]{8})")
 
 
 class Type(StrEnum):
@@ -153,7 +154,7 @@ class _Hexadecimal(_Signed):
         return int(when, 16)
 
     def written(self, issued: int) -> str:
-        return f"{issued:X}"
+        return f"{issued:08X}"
 
 
 class TypeC(_Hexadecimal, OneText):

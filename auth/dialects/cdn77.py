@@ -18,14 +18,14 @@ from auth.secret import Token
 
 NAME = "cdn77"
 
-_TOKEN = re.compile(r"(?P<tag>[A-Za-z0-9_-]{22}==)(?:,(?P<expires>[1-9][0-9]{0,10}))?")
+_TOKEN = re.compile(r"(?P<tag>[A-Za-z0-9_-]{22}==)(?:,(?P<expires>[0-9]{10}))?")
 
 
 class Cdn77(url_hash.TimedHash, url_hash.OneText):
     """The dialect `cdn77`."""
 
     name = NAME
-    segments = re.compile(r"[A-Za-z0-9_-]{22}==(?:,[0-9]{1,11})?/")
+    segments = re.compile(r"[A-Za-z0-9_-]{22}==(?:,[0-9]{10})?/")
 
     def parse(self, token: Token) -> tuple[str, str]:
         """See `TimedHash`."""

@@ -1,6 +1,7 @@
 """Fastly's tokens: `token=<expiry>_<HMAC-SHA1 in hexadecimal>` over the URL and the expiry.
 
-The key of the ring holds the octets that Fastly's configuration has in base64. The URL is compared as it was sent.
+The key of the ring holds the octets that Fastly's configuration has in base64. The URL is compared as it was sent. An
+expiry has ten digits, for it follows the URL without a mark: with eleven, a digit of the URL could become its first.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from auth.secret import Secret, Token
 
 NAME = "fastly"
 
-_TOKEN = re.compile(r"(?P<expires>[1-9][0-9]{9,10})_(?P<tag>[0-9a-f]{40})")
+_TOKEN = re.compile(r"(?P<expires>[1-9][0-9]{9})_(?P<tag>[0-9a-f]{40})")
 
 
 class Covers(StrEnum):

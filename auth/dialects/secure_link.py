@@ -8,7 +8,8 @@ end, decoded: what a regex capture in `location` would hold), `$secure_link_expi
 The modes `hmac-…` are those of the module of nginx-modules: the hash is an HMAC of the expression, and a time of issue
 and a lifetime take the place of `expires`. The mode `secret` is `secure_link_secret`: `/<segment>/<md5>/<link>`.
 
-A path that has no safe normal form (`//`, `..`) is refused, where nginx would repair it.
+A path that has no safe normal form (`//`, `..`) is refused, where nginx would repair it, and instants have ten digits.
+Put a mark between variables of which one could take characters of the other.
 """
 
 from __future__ import annotations
@@ -210,9 +211,9 @@ class SecureLink(SeveralNames):
         if not given:
             return None, None
         if not self._is_hmac:
-            return None, _seconds(given[0], 1) + 1
+            return None, url_hash.instant(given[0]) + 1
         issued = _timestamp(given[0])
-        lifetime = _seconds(given[1], 0) if len(given) > 1 else 0
+        lifetime = _seconds(given[1]) if len(given) > 1 else 0
         return issued, issued + lifetime + 1 if lifetime else None
 
     def _directory(self, path: str) -> str:
@@ -311,8 +312,8 @@ def _argument(query: str, name: str) -> str:
     return found[0] if found else ""
 
 
-def _seconds(text: str, least: int) -> int:
-    if not _DIGITS.fullmatch(text) or int(text) < least:
+def _seconds(text: str) -> int:
+    if not _DIGITS.fullmatch(text):
         raise Denied(Reason.MALFORMED, "a link's time is decimal seconds")
     return int(text)
 
@@ -320,7 +321,7 @@ def _seconds(text: str, least: int) -> int:
 def _timestamp(text: str) -> int:
     """Unix seconds, ISO 8601 with an offset, or an HTTP date (RFC 9110 §5.6.7)."""
     if _DIGITS.fullmatch(text):
-        return _seconds(text, 1)
+        return url_hash.instant(text)
     try:
         plain = percent_decode(text)
         if (iso := _ISO.fullmatch(plain)) is not None:

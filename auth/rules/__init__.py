@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from auth.rules.access import AccessRules, NotBelow
 from auth.rules.condition import Condition
+from auth.rules.countries import Countries
 from auth.rules.expressions import UrlHash, UrlRegex
 from auth.rules.header_matches import HeaderMatches
 from auth.rules.path_and_query import PathAndQuery
@@ -42,4 +43,7 @@ CONDITIONS: dict[str, type[Condition]] = {
     Protocols.WORD: Protocols,
     Regions.WORD: Regions,
     TlsFingerprint.WORD: TlsFingerprint,
+}
+CONDITIONS: dict[str, type[Condition]] = {
+    Countries.WORD: Countries,
 }

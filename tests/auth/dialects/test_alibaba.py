@@ -153,3 +153,11 @@ def test_the_user_and_the_random_number_are_covered() -> None:
     request = signed()
     assert "-0-0-" in request.query
     assert refused(replace(request, query=request.query.replace("-0-0-", "-0-1-"))) is Reason.BAD_SIGNATURE
+
+
+def test_a_path_gives_no_digit_to_the_time() -> None:
+    for options, name in ((AlibabaOptions(Type.F), "time="), (AlibabaOptions(Type.C_QUERY), "KEY2=")):
+        url = Url.parse("https://cdn.example/vod/ch2")
+        request = signed(replace(TestContract.claims, scope=PathScope.exact(url.path)), options, url)
+        shifted = replace(request, path="/vod/ch", query=request.query.replace(name, name + "2"))
+        assert refused(shifted, options=options) is Reason.MALFORMED

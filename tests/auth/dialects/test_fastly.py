@@ -123,3 +123,10 @@ def test_other_shapes(text: str) -> None:
 def test_two_tokens_are_ambiguous() -> None:
     request = signed()
     assert refused(replace(request, query=request.query + "&token=x")) is Reason.AMBIGUOUS
+
+
+def test_a_url_gives_no_digit_to_the_expiry() -> None:
+    url = Url.parse("https://cdn.example/vod/ch2")
+    request = signed(replace(TestContract.claims, scope=PathScope.exact(url.path)), url=url)
+    shifted = replace(request, path="/vod/ch", query=request.query.replace("token=", "token=2"))
+    assert refused(shifted) is Reason.MALFORMED
