@@ -22,6 +22,7 @@ from auth.dialects import (
     mux,
     secure_link,
     uri_signing,
+    url_sig,
 )
 from auth.dialects.dialect import Dialect, Spec
 
@@ -64,4 +65,5 @@ DIALECTS: dict[str, Spec] = {
         Carriage("md5", frozenset({Transport.PATH, Transport.QUERY, Transport.COOKIE})),
     ),
     mux.NAME: Spec(mux.Mux, mux.MuxOptions, mux.CARRIAGE),
+    url_sig.NAME: Spec(url_sig.UrlSig, url_sig.UrlSigOptions, url_sig.CARRIAGE, is_for_urls=True),
 }
