@@ -1,6 +1,7 @@
 """Keys as JSON Web Keys (RFC 7517, RFC 7518 §6, RFC 8037) and key sets.
 
-A key's validity travels in the members `nbf` and `exp` (Unix seconds). A key without `kid` is named by its
+A key's validity travels in the members `nbf` and `exp`, and the part of it in which the key signs in `sign_from` and
+`sign_until`: names of our own, all in Unix seconds, and none of them is published. A key without `kid` is named by its
 thumbprint (RFC 7638).
 """
 
@@ -16,7 +17,7 @@ from jwt import algorithms as jwa
 from jwt.exceptions import PyJWTError
 
 from auth import strict_json
-from auth.algorithms import Algorithm, Family, family
+from auth.algorithms import Algorithm
 from auth.encoding import base64url_decode, base64url_encode
 from auth.errors import Misuse
 from auth.keys import Key, KeyRing, Material
@@ -61,34 +62,29 @@ def key_from_jwk(jwk: JsonObject, *, allow_weak: bool = False) -> Key:
         raise Misuse("kty is oct, RSA, EC or OKP")
     material = _material(kind, jwk)
     algorithm = _algorithm(kind, jwk)
-    if jwk.get("use", use_of(algorithm)) != use_of(algorithm):
-        raise Misuse(f"the use of a key for {algorithm} is {use_of(algorithm)}")
-    return Key(
+    key = Key(
         _key_id(kind, jwk),
         algorithm,
         material,
         _is_verify_only(jwk),
         not_before=_instant(jwk, "nbf"),
         not_after=_instant(jwk, "exp"),
+        sign_from=_instant(jwk, "sign_from"),
+        sign_until=_instant(jwk, "sign_until"),
         allow_weak=allow_weak,
     )
+    if jwk.get("use", key.use) != key.use:
+        raise Misuse(f"the use of a key for {algorithm} is {key.use}")
+    return key
 
 
 def private_jwk(key: Key) -> JsonObject:
     """The whole key, secrets included: for a key file, never for an answer."""
-    jwk = _members(key.material) | {"kid": key.id, "alg": key.algorithm.value, "use": use_of(key.algorithm)}
+    jwk = _members(key.material) | {"kid": key.id, "alg": key.algorithm.value, "use": key.use.value}
     if key.verify_only:
         jwk["key_ops"] = ["verify"]
-    if key.not_before is not None:
-        jwk["nbf"] = key.not_before
-    if key.not_after is not None:
-        jwk["exp"] = key.not_after
-    return jwk
-
-
-def use_of(algorithm: Algorithm) -> str:
-    """The `use` of a key (RFC 7517 §4.2): it signs, or it encrypts."""
-    return "enc" if family(algorithm) is Family.AES else "sig"
+    times = {"nbf": key.not_before, "exp": key.not_after, "sign_from": key.sign_from, "sign_until": key.sign_until}
+    return jwk | {name: instant for name, instant in times.items() if instant is not None}
 
 
 def public_jwk(key: Key) -> JsonObject | None:
