@@ -8,6 +8,7 @@ thumbprint (RFC 7638).
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import assert_never
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
@@ -38,14 +39,8 @@ _IMPLIED = {
 
 def ring_from_jwks(data: bytes, *, allow_weak: bool = False) -> KeyRing:
     """A ring from the text of a JWK Set (RFC 7517 §5), in its order. Misuse when any key cannot be used."""
-    try:
-        keys = strict_json.loads_object(data, max_bytes=MAX_SET_BYTES).get("keys")
-    except ValueError as error:
-        raise Misuse(f"a key set is a JSON object: {error}") from None
-    if not isinstance(keys, list) or len(keys) > MAX_KEYS:
-        raise Misuse(f'a key set has a member "keys": a list of at most {MAX_KEYS} keys')
     ring = []
-    for position, jwk in enumerate(keys, start=1):
+    for position, jwk in enumerate(_set_members(data), start=1):
         if not isinstance(jwk, dict):
             raise Misuse(f"key {position} of the set is not an object")
         try:
@@ -53,6 +48,26 @@ def ring_from_jwks(data: bytes, *, allow_weak: bool = False) -> KeyRing:
         except Misuse as error:
             raise Misuse(f"key {position} of the set: {error}") from None
     return KeyRing(ring)
+
+
+def usable_keys(data: bytes) -> KeyRing:
+    """The keys of somebody else's published set that we can verify with; the others are passed over (RFC 7517 §5).
+
+    Passed over are what is malformed, weak or of another algorithm, what is for encryption, secrets, for what is
+    published is none, and the later of two keys with one id. RSA keys that name no algorithm are for RS256. Misuse when
+    the text is no key set at all.
+    """
+    found: dict[str, Key] = {}
+    for jwk in _set_members(data):
+        if not isinstance(jwk, dict) or jwk.get("kty") == "oct":
+            continue
+        implied: JsonObject = {"alg": Algorithm.RS256.value} if jwk.get("kty") == "RSA" else {}
+        try:
+            key = key_from_jwk(implied | jwk)
+        except Misuse:
+            continue
+        found.setdefault(key.id, replace(key, material=key.verifying, verify_only=True))
+    return KeyRing(found.values())
 
 
 def key_from_jwk(jwk: JsonObject, *, allow_weak: bool = False) -> Key:
@@ -104,6 +119,16 @@ def thumbprint(jwk: JsonObject) -> str:
     kind = str(jwk["kty"])
     required: JsonObject = {name: jwk[name] for name in sorted((*_IDENTITY[kind], "kty"))}
     return base64url_encode(hashlib.sha256(strict_json.dumps(required)).digest())
+
+
+def _set_members(data: bytes) -> list[JsonValue]:
+    try:
+        keys = strict_json.loads_object(data, max_bytes=MAX_SET_BYTES).get("keys")
+    except ValueError as error:
+        raise Misuse(f"a key set is a JSON object: {error}") from None
+    if not isinstance(keys, list) or len(keys) > MAX_KEYS:
+        raise Misuse(f'a key set has a member "keys": a list of at most {MAX_KEYS} keys')
+    return keys
 
 
 def _material(kind: str, jwk: JsonObject) -> Material:

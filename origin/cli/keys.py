@@ -239,7 +239,7 @@ def _change(file: Path, change: Callable[[KeyRing], KeyRing]) -> KeyRing:
 def _told() -> Iterator[None]:
     """What a key or its file does not allow ends the command in one line."""
     from auth import Misuse
-    from origin.keystore.file import KeystoreError
+    from origin.keystore.fault import KeystoreError
 
     try:
         yield

@@ -9,36 +9,15 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from auth.errors import Misuse
 from auth.jwk import MAX_SET_BYTES, private_jwk, ring_from_jwks
 from auth.keys import Key, KeyRing
 from auth.strict_json import dumps
+from origin.keystore.fault import Fault, KeystoreError
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
-
-
-class Fault(StrEnum):
-    """Why a key file cannot be used; stable words."""
-
-    MISSING = "key_file_missing"
-    UNREADABLE = "key_file_unreadable"
-    UNWRITABLE = "key_file_unwritable"
-    EXPOSED = "key_file_exposed"  # others may read or write it
-    TOO_LARGE = "key_file_too_large"
-    INVALID = "key_file_invalid"
-
-
-class KeystoreError(Exception):
-    """A key file cannot be used. The words name the file and the fault, never what stands in it."""
-
-    def __init__(self, fault: Fault, path: Path, detail: str) -> None:
-        super().__init__(f"{path}: {detail}")
-        self.fault = fault
-        self.path = path
-        self.detail = detail
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import pytest
 
 from auth.algorithms import Algorithm
 from auth.errors import Misuse
-from auth.jwk import key_from_jwk, private_jwk, public_jwk, public_jwks, ring_from_jwks, thumbprint
+from auth.jwk import key_from_jwk, private_jwk, public_jwk, public_jwks, ring_from_jwks, thumbprint, usable_keys
 from auth.keys import Key, KeyRing
 from auth.secret import Secret
 from auth.strict_json import JsonObject, JsonValue
@@ -174,3 +174,29 @@ def test_weak_vectors_can_be_replayed() -> None:
     with pytest.raises(Misuse, match="32 bytes"):
         ring_from_jwks(text)
     assert ring_from_jwks(text, allow_weak=True).keys[0].material == Secret(b"secret")
+
+
+def test_of_a_foreign_set_what_verifies_is_used() -> None:
+    strange: list[JsonValue] = [
+        1,
+        {},
+        dict(OCT),
+        dict(EC) | {"kid": "ES256", "x": "AA"},
+        dict(RSA) | {"kid": "other", "alg": "RSA-OAEP"},
+        dict(RSA) | {"kid": "enc", "use": "enc"},
+        dict(OKP) | {"kid": "ES256"},
+        without(RSA, "alg", "d", "p", "q", "dp", "dq", "qi"),
+    ]
+    ring = usable_keys(json.dumps({"keys": [dict(EC), *strange]}).encode())
+    assert [(key.id, key.algorithm, key.signing) for key in ring.keys] == [
+        ("ES256", Algorithm.ES256, None),
+        ("RS256", Algorithm.RS256, None),
+    ]
+    assert not any(isinstance(key.material, Secret) for key in ring.keys)
+    assert private_jwk(ring.keys[0]).keys() & PRIVATE_MEMBERS == set()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"keys":{}}', '{"keys":[],"keys":[]}'])
+def test_what_is_no_set_is_no_foreign_set(text: str) -> None:
+    with pytest.raises(Misuse, match="key set"):
+        usable_keys(text.encode())

@@ -13,7 +13,8 @@ import pytest
 from auth.algorithms import Algorithm
 from auth.jwk import MAX_SET_BYTES
 from auth.keys import KeyRing
-from origin.keystore.file import Fault, KeystoreError, add_key, change_ring, file_version, read_ring, write_ring
+from origin.keystore.fault import Fault, KeystoreError
+from origin.keystore.file import add_key, change_ring, file_version, read_ring, write_ring
 from origin.keystore.generate import new_key
 
 RING = KeyRing([new_key(Algorithm.HS256, "main", not_after=10), new_key(Algorithm.EDDSA, "next", not_before=5)])
