@@ -29,7 +29,7 @@ from auth.errors import Denied, Misuse, Reason
 from auth.explain import Check, Verdict, explain
 from auth.gate import Gate, Grant
 from auth.jwk import key_from_jwk, public_jwks, ring_from_jwks
-from auth.keys import Key, KeyRing, Rings
+from auth.keys import Key, KeyRing, KeyState, Rings
 from auth.minting import Customs, Wish, fulfil
 from auth.options import Options, read_options
 from auth.realm import Accepted, Realm
@@ -50,6 +50,7 @@ __all__ = [
     "Grant",
     "Key",
     "KeyRing",
+    "KeyState",
     "Misuse",
     "Options",
     "PathScope",

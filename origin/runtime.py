@@ -7,8 +7,8 @@ import contextlib
 import logging
 import sys
 import time
-from collections.abc import AsyncIterator, Coroutine, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -34,6 +34,7 @@ from origin.edge.pages import Pages, keys_page, time_page
 from origin.edge.playback import Playback
 from origin.edge.rate_limit import RateLimit
 from origin.http.cors import CorsPolicy
+from origin.keyrings import source_of
 from origin.keystore.rings import KeyRings, Refreshed
 from origin.manifests.template import REASONS
 from origin.media.target import MountName
@@ -55,8 +56,7 @@ from origin.telemetry.redaction import redactor
 
 _log = logging.getLogger(__name__)
 
-# How often key files are looked at, and how often the loop's lateness is measured, in seconds.
-_KEYS_EVERY = 2.0
+# How often the loop's lateness is measured, in seconds.
 _LAG_EVERY = 0.5
 
 
@@ -79,10 +79,11 @@ async def open_runtime(configured: settings.Settings, pages: Pages | None = None
     """
     async with contextlib.AsyncExitStack() as stack:
         metrics = Metrics(_vocabulary(configured), __version__)
-        files = {name: ring.file for name, ring in configured.keyrings.items()}
-        rings = await asyncio.to_thread(KeyRings, files, time.time())
+        rings = await _open_rings(configured, stack)
         cache = await _open_cache(configured, metrics, stack)
-        mounts = [await _open_mount(one, rings, metrics, stack) for one in configured.mount]
+        mounts = [
+            await _open_mount(one, _protection(one, configured, rings), metrics, stack) for one in configured.mount
+        ]
         manifests = Manifests(cache, metrics.manifest_refused)
         handler = PublicHandler(
             mounts=mounts,
@@ -99,7 +100,7 @@ async def open_runtime(configured: settings.Settings, pages: Pages | None = None
             playback=_playback(configured, mounts, rings),
         )
         health = Health({f"mount {mount.label}": mount.source.probe for mount in mounts})
-        await stack.enter_async_context(_running(_refresh_keys(rings), _measure_lag(metrics)))
+        await stack.enter_async_context(_running(*rings.keep_fresh(), _measure_lag(metrics)))
         admin = admin_application(metrics, health)
         add_control(admin, _signers(configured, mounts), _api_keys(configured))
         yield Runtime(handler, admin, health, metrics)
@@ -150,7 +151,7 @@ async def _open_cache(
 
 
 async def _open_mount(
-    mount: settings.Mount, rings: KeyRings, metrics: Metrics, stack: contextlib.AsyncExitStack
+    mount: settings.Mount, protection: Protection | None, metrics: Metrics, stack: contextlib.AsyncExitStack
 ) -> Mount:
     store = open_store(mount.storage, base=Path("/"))  # settings hold absolute URLs
     source = ObservedReader(store, partial(metrics.storage, mount.prefix), clock=time.monotonic)
@@ -161,7 +162,7 @@ async def _open_mount(
         name=MountName(mount.prefix, mount.asset_depth),
         source=source,
         objects=objects,
-        protection=_protection(mount, rings),
+        protection=protection,
         cors=_cors(mount.cors),
         policy=CachePolicy(
             recheck=mount.cache.recheck_seconds,
@@ -175,20 +176,22 @@ async def _open_mount(
     )
 
 
-def _protection(mount: settings.Mount, rings: KeyRings) -> Protection | None:
+def _protection(mount: settings.Mount, configured: settings.Settings, rings: KeyRings) -> Protection | None:
     if mount.access == "open" or mount.keys is None:
         return None
     proof: EdgeProof | None = None
     if mount.edge.trust != "none":
         secrets = tuple(secret.get_secret_value().encode() for secret in mount.edge.secrets)
         proof = EdgeProof(Trust(mount.edge.trust), mount.edge.header.lower(), secrets)
+    realm = realm_of(mount)
     return Protection(
-        gate=Gate(realm_of(mount)),
+        gate=Gate(realm),
         rings=rings.snapshot,
         propagation=Propagation(mount.propagate),
         token_name=mount.token_name,
         annex_i=mount.dash_define == "annex-i",
         proof=proof,
+        missed=_missed(configured, rings, realm),
     )
 
 
@@ -245,8 +248,9 @@ async def _open_access_log(
 
 
 def _public_keys(configured: settings.Settings, rings: KeyRings) -> bytes:
-    """The public keys of all rings as one JWK Set."""
-    keys = [key for name in configured.keyrings for key in rings.ring(name).keys]
+    """The public keys of all rings of our own as one JWK Set."""
+    own = [name for name, ring in configured.keyrings.items() if ring.jwks is None]
+    keys = [key for name in own for key in rings.ring(name).keys]
     return msgspec.json.encode(public_jwks(KeyRing({key.id: key for key in keys}.values())))
 
 
@@ -262,11 +266,17 @@ async def _running(*jobs: Coroutine[None, None, None]) -> AsyncIterator[None]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _refresh_keys(rings: KeyRings) -> None:
+async def _open_rings(configured: settings.Settings, stack: contextlib.AsyncExitStack) -> KeyRings:
     known: Mapping[str, str] = {}
-    while True:
-        await asyncio.sleep(_KEYS_EVERY)
-        known = _tell(await asyncio.to_thread(rings.refresh, time.time()), known)
+
+    def told(done: Refreshed) -> None:
+        nonlocal known
+        known = _tell(done, known)
+
+    rings = KeyRings({name: source_of(configured, name) for name in configured.keyrings}, told)
+    stack.push_async_callback(rings.close)
+    known = _tell(replace(await rings.open(time.time()), changed=()), known)
+    return rings
 
 
 def _tell(done: Refreshed, known: Mapping[str, str]) -> Mapping[str, str]:
@@ -277,7 +287,14 @@ def _tell(done: Refreshed, known: Mapping[str, str]) -> Mapping[str, str]:
     for name, fault in faults.items():
         if known.get(name) != fault:
             _log.error("key ring %s stays as it was: %s", name, fault)
-    return faults
+    return {name: fault for name, fault in known.items() if name not in done.asked} | faults
+
+
+def _missed(configured: settings.Settings, rings: KeyRings, realm: Realm) -> Callable[[], Awaitable[bool]] | None:
+    """Asks again for a key that is not in the realm's rings; None when there is nobody to ask."""
+    names = {accepted.keys for accepted in realm.accepts}
+    askable = tuple(name for name in sorted(names) if (ring := configured.keyrings[name]).jwks or ring.redis)
+    return partial(rings.missed, askable) if askable else None
 
 
 async def _measure_lag(metrics: Metrics) -> None:

@@ -23,27 +23,23 @@ from auth.rules.wildcards import UrlWildcards
 # The word that a rule is stored under → how it is read back. A new rule is a file and a row here.
 URL_RULES: dict[str, type[UrlRule]] = {
     ExactUrl.WORD: ExactUrl,
-    UrlHash.WORD: UrlHash,
     PathAndQuery.WORD: PathAndQuery,
     UriComponents.WORD: UriComponents,
+    UrlHash.WORD: UrlHash,
     UrlPrefixes.WORD: UrlPrefixes,
     UrlRegex.WORD: UrlRegex,
     UrlWildcards.WORD: UrlWildcards,
 }
 CONDITIONS: dict[str, type[Condition]] = {
     AccessRules.WORD: AccessRules,
-    NotBelow.WORD: NotBelow,
-    SameViewer.WORD: SameViewer,
-}
-CONDITIONS: dict[str, type[Condition]] = {
     Circles.WORD: Circles,
     ClientKey.WORD: ClientKey,
+    Countries.WORD: Countries,
     Geohashes.WORD: Geohashes,
     HeaderMatches.WORD: HeaderMatches,
+    NotBelow.WORD: NotBelow,
     Protocols.WORD: Protocols,
     Regions.WORD: Regions,
+    SameViewer.WORD: SameViewer,
     TlsFingerprint.WORD: TlsFingerprint,
-}
-CONDITIONS: dict[str, type[Condition]] = {
-    Countries.WORD: Countries,
 }

@@ -39,6 +39,10 @@ COMMANDS: Mapping[str, Command] = {
     "doctor": doctor.doctor,
     "keys new": keys.new,
     "keys list": keys.list_keys,
+    "keys rotate": keys.rotate,
+    "keys retire": keys.retire,
+    "keys import": keys.import_keys,
+    "keys export": keys.export,
     "config check": config.check,
     "config show": config.show,
     "config schema": config.schema,
@@ -46,7 +50,7 @@ COMMANDS: Mapping[str, Command] = {
     "metrics reference": metrics.reference,
 }
 GROUPS: Mapping[str, str] = {
-    "keys": "Make and list signing keys.",
+    "keys": "Make, rotate, move and list signing keys.",
     "config": "Check and show the configuration.",
     "metrics": "Say what is measured.",
 }

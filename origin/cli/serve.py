@@ -46,7 +46,7 @@ def run_process(settings: Settings, main: Callable[[], Coroutine[None, None, Non
     import sys
 
     from cache import BadRedisUrl
-    from origin.keystore.file import KeystoreError
+    from origin.keystore.fault import KeystoreError
     from origin.server.loop import LoopUnavailableError, has_c_parser, loop_factory
     from origin.server.process import ListenError
     from origin.serving.geo import GeoDatabaseError

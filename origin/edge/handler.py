@@ -11,7 +11,7 @@ from random import getrandbits
 from aiohttp import web
 
 from auth import Denied
-from origin.edge.admission import Admission, admit
+from origin.edge.admission import Admission, admit_with_new_keys
 from origin.edge.lifetimes import MANIFESTS, Audience, not_found_headers
 from origin.edge.manifests import Manifests, MissingError, TooLargeError, Viewing
 from origin.edge.mount import Mount
@@ -143,7 +143,7 @@ class PublicHandler:
         return Reply(reply.status, headers, reply.body, reply.must_close)
 
     async def _below(self, mount: Mount, inbound: Inbound, exchange: Exchange, now: float) -> Reply:
-        admission = self._admit(mount, inbound, exchange, now)
+        admission = await self._admit(mount, inbound, exchange, now)
         path = admission.path
         target = self._target_of(path) if len(path) <= _KEPT_AT_MOST else parse_target(path, self._names)
         if target.mount != mount.name.prefix:
@@ -156,9 +156,9 @@ class PublicHandler:
             reply = await answer_object(mount, target, admission, inbound, now)
         return _not_there(admission.audience, exchange) if reply is None else reply
 
-    def _admit(self, mount: Mount, inbound: Inbound, exchange: Exchange, now: float) -> Admission:
+    async def _admit(self, mount: Mount, inbound: Inbound, exchange: Exchange, now: float) -> Admission:
         try:
-            admission = admit(mount, inbound, now)
+            admission = await admit_with_new_keys(mount, inbound, now)
         except Denied as denied:
             self._decided(mount.label, "", denied.reason.value)
             raise

@@ -20,7 +20,6 @@ _STAND_INS: Mapping[str, object] = {
     "prefix": "/stand-in",
     "storage": "memory:",
     "access": "open",
-    "file": "stand-in",
     "sha256": "0" * 64,
 }
 _MOUNT_STAND_IN = {name: _STAND_INS[name] for name in ("prefix", "storage", "access")}

@@ -19,18 +19,21 @@ from origin.settings.values import (
     Flag,
     HeaderName,
     Host,
+    JwksUrl,
     Lifetime,
     Network,
     Origin,
     Port,
     Prefix,
     PublicUrl,
+    RedisKey,
     RedisUrl,
     RingName,
     Seconds,
     Sha256,
     Storage,
     Timeout,
+    Variable,
     WholeSeconds,
     Word,
 )
@@ -150,9 +153,23 @@ class Cache(Table):
 
 
 class Keyring(Table):
-    """A named set of signing keys."""
+    """A named set of keys, with one source: `file`, `env`, `jwks` or `redis`."""
 
-    file: File = Field(description="Key set file, relative to this file.")
+    file: File | None = Field(None, description="Key set file, relative to this file.")
+    env: Variable | None = Field(None, description="Name of an environment variable that holds a key set.")
+    jwks: JwksUrl | None = Field(
+        None,
+        description="URL of an issuer's public key set (JWKS), https unless it is on this machine; these keys only "
+        "verify.",
+    )
+    redis: RedisKey | None = Field(
+        None, description="Name of a key in `cache.redis` whose value is a key set; who can write there can sign."
+    )
+    refresh_seconds: Timeout = Field(60.0, description="How often `jwks` or `redis` is asked again.")
+    min_refresh_seconds: Timeout = Field(
+        30.0,
+        description="Least time between two askings of `jwks` or `redis` when a token names a key that is not there.",
+    )
 
 
 class Cors(Table):
@@ -287,7 +304,7 @@ class Settings(Table):
     log: Log = Field(Log(), description="What is written about the process and about requests.")
     cache: Cache = Field(Cache(), description="The two cache tiers behind every mount.")
     keyrings: Annotated[Mapping[RingName, Keyring], AfterValidator(MappingProxyType), PlainSerializer(dict)] = Field(
-        {}, validate_default=True, description="Named sets of signing keys."
+        {}, validate_default=True, description="Named sets of keys."
     )
     playback: Playback = Field(Playback(), description="Handing out signed URLs to players.")
     mount: tuple[Mount, ...] = Field((), description="URL prefixes and what is behind them.")

@@ -10,6 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from origin.settings import load, parse
+from origin.settings.checks import KEY_SOURCES
 from origin.settings.keys import declared_keys
 from origin.settings.tree import Settings
 
@@ -45,9 +46,12 @@ def test_the_sample_is_valid() -> None:
 def test_the_sample_is_valid_with_what_is_commented_out() -> None:
     text = re.sub(r"^# (?=\w+ = |\[)", "", SAMPLE.read_text(), flags=re.MULTILINE)
     text = text.replace('trust = "none"', 'trust = "asks"')
-    settings = parse(tomllib.loads(text), Path("/"))
+    tables = tomllib.loads(text)
+    rings = {source: {source: tables["keyrings"]["main"][source]} for source in KEY_SOURCES}
+    settings = parse(tables | {"keyrings": rings | {"main": rings["file"]}}, Path("/"))
     assert settings.cache.redis
     assert settings.mount[0].edge.secrets
+    assert settings.keyrings["jwks"].jwks
 
 
 def test_the_sample_mentions_every_key_and_no_other() -> None:
