@@ -66,12 +66,16 @@ class Revocation:
             raise Misuse(f"what is revoked is named in at most {MAX_TEXT} characters")
         if not 0 <= self.ends <= _MAX_MOMENT:
             raise Misuse("a revocation ends at a moment in Unix seconds")
+        if any("\ud800" <= character <= "\udfff" for character in self.value + self.mount):
+            raise Misuse("what is revoked is named in Unicode text")
 
     @property
     def id(self) -> str:
         """A name for the entry that fits into a URL; the same revocation, however long it is for, has the same."""
-        said = "\n".join((self.what.value, self.mount, "" if self.moment is None else repr(self.moment), self.value))
-        return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:_ID_LENGTH]
+        said = "\n".join(
+            (self.what.value, self.mount, "" if self.moment is None else repr(float(self.moment)), self.value)
+        )
+        return hashlib.sha256(said.encode()).hexdigest()[:_ID_LENGTH]
 
 
 class Revocations:

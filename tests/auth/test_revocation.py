@@ -121,6 +121,7 @@ def test_it_is_bounded() -> None:
     [
         {"what": Revoked.TOKEN, "value": ""},
         {"what": Revoked.TOKEN, "value": "x" * 513},
+        {"what": Revoked.TOKEN, "value": "\ud800"},
         {"what": Revoked.TOKEN, "value": "x", "moment": 1.0},
         {"what": Revoked.ASSET, "value": "clock"},
         {"what": Revoked.ISSUED_BEFORE, "value": ""},
