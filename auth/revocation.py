@@ -128,14 +128,17 @@ class Revocations:
         return Revocations(entry for entry in self if entry.id != revocation_id)
 
     def objection(
-        self, claims: Claims, mount: str, asset: str, now: float, token: Token | None = None
+        self, claims: Claims | None, mount: str, asset: str, now: float, token: Token | None = None
     ) -> Denied | None:
         """`Denied` when any entry in force is about this request, or None.
 
-        `mount` is the mount's prefix and `asset` the asset's path below it. Constant time, however many entries.
+        `mount` is the mount's prefix and `asset` the asset's path below it. Without claims, when who asks needs no
+        token, only the asset counts. Constant time, however many entries.
         """
         if not self._by_id:
             return None
+        if claims is None:
+            return Denied(Reason.REVOKED) if self._holds(Revoked.ASSET, mount, asset, now) else None
         named = (
             (Revoked.TOKEN, claims.token_id),
             (Revoked.SESSION, claims.session_id),

@@ -29,6 +29,12 @@ from origin.edge.mount import Mount, Propagation, Protection
 from origin.edge.pages import Pages, keys_page, time_page
 from origin.http.cors import CorsPolicy
 from origin.keystore.rings import KeyRings, Refreshed
+from origin.ledger.ledger import Ledger
+from origin.ledger.limits import Limits
+from origin.ledger.memory_ledger import MemoryLedger
+from origin.ledger.record import Decision, Rule, StoreOperation
+from origin.ledger.redis_ledger import RedisLedger
+from origin.ledger.store import LedgerStore
 from origin.manifests.template import REASONS
 from origin.media.target import MountName
 from origin.ops.health import Health
@@ -60,6 +66,7 @@ class Runtime:
     admin_application: web.Application
     health: Health
     metrics: Metrics
+    ledger: Ledger
 
 
 @contextlib.asynccontextmanager
@@ -76,6 +83,7 @@ async def open_runtime(configured: settings.Settings, pages: Pages | None = None
         cache = await _open_cache(configured, metrics, stack)
         mounts = [await _open_mount(one, rings, metrics, stack) for one in configured.mount]
         manifests = Manifests(cache, metrics.manifest_refused)
+        ledger = await _open_ledger(configured, metrics, stack)
         handler = PublicHandler(
             mounts=mounts,
             manifests=manifests,
@@ -87,10 +95,11 @@ async def open_runtime(configured: settings.Settings, pages: Pages | None = None
             proxies=TrustedProxies(configured.public.trusted_proxies),
             observer=Observer(metrics, await _open_access_log(configured, metrics, stack)),
             decided=metrics.token_decision,
+            ledger=ledger,
         )
         health = Health({f"mount {mount.label}": mount.source.probe for mount in mounts})
-        await stack.enter_async_context(_running(_refresh_keys(rings), _measure_lag(metrics)))
-        yield Runtime(handler, admin_application(metrics, health), health, metrics)
+        await stack.enter_async_context(_running(_refresh_keys(rings), _measure_lag(metrics), ledger.follow()))
+        yield Runtime(handler, admin_application(metrics, health), health, metrics, ledger)
 
 
 def _vocabulary(configured: settings.Settings) -> Vocabulary:
@@ -100,6 +109,9 @@ def _vocabulary(configured: settings.Settings) -> Vocabulary:
         manifest_reasons=REASONS,
         storage_operations=frozenset(Operation),
         storage_results=frozenset(Result),
+        ledger_rules=frozenset(Rule),
+        ledger_decisions=frozenset(Decision),
+        ledger_operations=frozenset(StoreOperation),
     )
 
 
@@ -126,6 +138,22 @@ async def _open_cache(
     )
     stack.push_async_callback(cache.close)
     return cache
+
+
+async def _open_ledger(configured: settings.Settings, metrics: Metrics, stack: contextlib.AsyncExitStack) -> Ledger:
+    url = configured.cache.redis
+    store: LedgerStore = MemoryLedger(time.time)
+    if url is not None:
+        store = RedisLedger(
+            url.get_secret_value(),
+            prefix=configured.cache.namespace,
+            budget_seconds=configured.cache.redis_timeout_seconds,
+            clock=time.time,
+        )
+    ledger = Ledger(store, metrics, clock=time.time, monotonic=time.monotonic)
+    stack.push_async_callback(ledger.close)
+    await ledger.refresh()  # before anybody is let in
+    return ledger
 
 
 async def _open_mount(
@@ -168,6 +196,13 @@ def _protection(mount: settings.Mount, rings: KeyRings) -> Protection | None:
         token_name=mount.token_name,
         annex_i=mount.dash_define == "annex-i",
         proof=proof,
+        limits=Limits(
+            max_streams=mount.limits.max_streams,
+            evicts=mount.limits.stream_policy == "evict",
+            lease_seconds=mount.limits.lease_seconds,
+            one_time_unchecked=mount.limits.on_store_failure_one_time == "allow",
+            streams_unchecked=mount.limits.on_store_failure_streams == "allow",
+        ),
     )
 
 

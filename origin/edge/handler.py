@@ -17,10 +17,12 @@ from origin.edge.manifests import Manifests, MissingError, TooLargeError, Viewin
 from origin.edge.mount import Mount
 from origin.edge.objects import answer_object
 from origin.edge.pages import Pages, answer_page
+from origin.edge.remembered import recall
 from origin.http.caching import Timing, fold_vary, server_timing
 from origin.http.cors import cors_headers, preflight
 from origin.http.problem import Problem, problem_reply
 from origin.http.reply import Header, Reply
+from origin.ledger.ledger import Ledger
 from origin.media.target import MountName, Refusal, Refused, find_mount, parse_target
 from origin.serving.exchange import Exchange
 from origin.serving.faults import reply_to
@@ -55,6 +57,7 @@ class PublicHandler:
         proxies: TrustedProxies,
         observer: Observer,
         decided: TokenDecision,
+        ledger: Ledger,
     ) -> None:
         """`decided(mount, dialect, reason)` is told of every decision about a token."""
         self._mounts = {mount.name.prefix: mount for mount in mounts}
@@ -67,6 +70,7 @@ class PublicHandler:
         self._proxies = proxies
         self._observer = observer
         self._decided = decided
+        self._ledger = ledger
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request, whatever it is."""
@@ -133,6 +137,7 @@ class PublicHandler:
             # Without its token the path would belong to another mount, with rules of its own.
             raise Refused(Refusal.NOT_FOUND, "no mount has this prefix")
         exchange.kind = target.kind
+        await self._recall(mount, admission, target.asset, exchange)
         if target.kind in MANIFESTS:
             reply = await self._manifest(Viewing(mount, self._names, target, admission, inbound), exchange, now)
         else:
@@ -148,8 +153,17 @@ class PublicHandler:
         if admission.grant is not None:
             claims = admission.grant.claims
             exchange.dialect, exchange.token_id = claims.dialect, claims.token_id or ""
-            self._decided(mount.label, claims.dialect, "ok")
         return admission
+
+    async def _recall(self, mount: Mount, admission: Admission, asset: str, exchange: Exchange) -> None:
+        """The last word on the token, after which its use counts; everything else about the request is good."""
+        try:
+            await recall(self._ledger, mount, admission, asset)
+        except Denied as denied:
+            self._decided(mount.label, exchange.dialect, denied.reason.value)
+            raise
+        if admission.grant is not None:
+            self._decided(mount.label, exchange.dialect, "ok")
 
     async def _manifest(self, viewing: Viewing, exchange: Exchange, now: float) -> Reply | None:
         try:

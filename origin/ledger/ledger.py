@@ -32,7 +32,7 @@ class Asked:
 
     mount: str  # the prefix
     asset: str  # the asset's path below it
-    claims: Claims
+    claims: Claims | None  # None: who asks needs no token
     token: Token | None
     limits: Limits = field(default_factory=Limits)
 
@@ -68,10 +68,12 @@ class Ledger:
         if objection is not None:
             self._recorder.ledger_decided(asked.mount, Rule.REVOCATION, Decision.BROKEN)
             raise objection
+        if asked.claims is None:
+            return
         if asked.limits.max_streams:
-            await self._check_streams(asked)
+            await self._check_streams(asked, asked.claims)
         if asked.claims.one_time:
-            await self._check_use(asked)
+            await self._check_use(asked, asked.claims)
 
     def list(self) -> tuple[Revocation, ...]:
         """What is revoked here now."""
@@ -151,8 +153,8 @@ class Ledger:
         else:
             _log.error("the token ledger stays as it was: %s", fault)
 
-    async def _check_streams(self, asked: Asked) -> None:
-        limits, claims = asked.limits, asked.claims
+    async def _check_streams(self, asked: Asked, claims: Claims) -> None:
+        limits = asked.limits
         decided = self._recorder.ledger_decided
         if claims.subject is None:
             decided(asked.mount, Rule.STREAMS, Decision.UNNAMED)
@@ -172,8 +174,7 @@ class Ledger:
         if not goes_on:
             raise Denied(Reason.TOO_MANY_STREAMS, f"at most {limits.max_streams} at once")
 
-    async def _check_use(self, asked: Asked) -> None:
-        claims = asked.claims
+    async def _check_use(self, asked: Asked, claims: Claims) -> None:
         if claims.token_id is None or claims.expires is None:
             # The token's spelling will not do for a name: an ECDSA signature has two.
             raise Denied(Reason.UNSUPPORTED, "a token for one use needs an id and an end")

@@ -87,6 +87,11 @@ def test_claims_that_name_nothing_are_refused_by_asset_and_moment_only() -> None
     assert {entry.what for entry in about} == {Revoked.TOKEN_HASH, Revoked.ASSET}
 
 
+def test_without_a_token_only_the_asset_counts() -> None:
+    about = [entry for entry in ABOUT_US if Revocations([entry]).objection(None, "/vod", "clock", NOW)]
+    assert {entry.what for entry in about} == {Revoked.ASSET}
+
+
 def test_a_change_makes_another_set() -> None:
     first = Revocations()
     second = first.with_entry(ABOUT_US[0], NOW)

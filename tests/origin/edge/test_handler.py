@@ -24,7 +24,7 @@ from origin.storage.descriptors import DescriptorCache
 from origin.storage.memory import MemoryStore
 from origin.storage.store import ObjectInfo, StoreUnavailable
 from origin.telemetry.metrics import Metrics, Vocabulary
-from tests.edge_parts import open_mount
+from tests.edge_parts import memory_ledger, open_mount
 from tests.stories.gateway import running
 
 
@@ -111,6 +111,7 @@ async def test_a_store_that_fails_under_the_sender_is_a_503_that_pages_may_read(
         proxies=TrustedProxies(()),
         observer=Observer(Metrics(Vocabulary(), "0"), None),
         decided=lambda _mount, _dialect, _reason: None,
+        ledger=memory_ledger(),
     )
     mount = next(iter(handler._mounts))
     async with RawTestServer(handler) as server, ClientSession() as client:

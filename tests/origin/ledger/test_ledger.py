@@ -127,9 +127,9 @@ async def test_a_use_is_remembered_longer_than_clocks_may_disagree(bench: Bench)
     assert await bench.refusal(ONCE) is Reason.REPLAYED
 
 
-@pytest.mark.parametrize("missing", [{"token_id": None}, {"expires": None}])
-async def test_a_one_time_token_needs_an_id_and_an_end(bench: Bench, missing: dict[str, None]) -> None:
-    asked = replace(ONCE, claims=replace(ONCE.claims, **missing))  # type: ignore[arg-type]
+@pytest.mark.parametrize("claims", [replace(CLAIMS, token_id=None), replace(CLAIMS, expires=None)])
+async def test_a_one_time_token_needs_an_id_and_an_end(bench: Bench, claims: Claims) -> None:
+    asked = replace(ONCE, claims=replace(claims, one_time=True))
     assert await bench.refusal(asked) is Reason.UNSUPPORTED
 
 
@@ -188,8 +188,8 @@ async def test_a_session_asks_the_store_every_few_seconds_only(bench: Bench) -> 
 
 async def test_without_a_session_each_token_is_a_stream(bench: Bench) -> None:
     first = playing(None)
-    second = replace(first, claims=replace(first.claims, token_id="t2"))
-    unnamed = replace(first, claims=replace(first.claims, token_id=None))
+    second = replace(first, claims=replace(CLAIMS, token_id="t2"))
+    unnamed = replace(first, claims=replace(CLAIMS, token_id=None))
     other = replace(unnamed, token=Token("a.b.d"))
     asked = [await bench.refusal(each) for each in (first, unnamed, unnamed, second, other, first)]
     assert asked == [None, None, None, Reason.TOO_MANY_STREAMS, Reason.TOO_MANY_STREAMS, None]
