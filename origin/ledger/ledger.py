@@ -21,6 +21,8 @@ _log = logging.getLogger(__name__)
 # How often the store is asked whether revocations have changed, where it has not said so itself: with the time that
 # asking may take, well within the second that a revocation has to be in force everywhere.
 CHECK_EVERY = 0.4
+# Changes that come faster than this are looked at together: each look reads the whole set.
+_AT_MOST_EVERY = 0.05
 # How much longer than the token itself its use is remembered: the leeway for clocks at its most (`auth.Policy`), and
 # what clocks of machines may be apart beside.
 _USE_OUTLIVES = 300.0 + 60.0
@@ -132,6 +134,7 @@ class Ledger:
         while True:
             await self.refresh()
             self._recorder.revocations(len(self._known), self._monotonic() - self._confirmed_at)
+            await asyncio.sleep(_AT_MOST_EVERY)
             await self._store.change(CHECK_EVERY)
 
     async def close(self) -> None:
