@@ -27,17 +27,14 @@ from dataclasses import replace
 from urllib.parse import quote
 
 import msgspec
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.client import PubSub
-from redis.exceptions import RedisError
-from redis.maint_notifications import MaintNotificationsConfig
 
 from auth.errors import Misuse
 from auth.revocation import MAX_REVOCATIONS, Revocation, Revocations
+from cache.outcome import Result
+from cache.redis_link import RedisLink, Word
 from origin.ledger import scripts
 from origin.ledger.store import LedgerFull, LedgerUnavailable, Stream
 
-_CONNECTIONS = 32
 _FAILURES = 3  # in a row, until Redis is left alone
 
 
@@ -54,21 +51,19 @@ class RedisLedger:
     ) -> None:
         """`url` as for the cache's second tier; one operation takes `budget_seconds` at most; `clock` in Unix seconds.
 
-        Opens no connection yet. ValueError, without the URL, when that makes no sense.
+        Opens no connection yet. Raises `BadRedisUrl` when that makes no sense.
         """
         self._prefix = f"{prefix}:ledger:v1:"
         self._revoked_keys = (f"{self._prefix}{{revoked}}:entries", f"{self._prefix}{{revoked}}:state")
         self._channel = f"{self._prefix}revoked"
-        self._budget = budget_seconds
         self._clock = clock
-        self._redis = _client(url, budget_seconds)
-        self._listening: PubSub | None = None
+        self._link = RedisLink(url, budget_seconds=budget_seconds)
         self._state = ("", -1)  # epoch and version of what `revocations` gave last
         self._failures = 0
         self._is_closed = False
 
     def __repr__(self) -> str:
-        return "RedisLedger(***)"
+        return f"RedisLedger({self._link.where})"
 
     async def first_use(self, mount: str, token_id: str, seconds: float) -> bool:
         """See `LedgerStore`."""
@@ -116,24 +111,12 @@ class RedisLedger:
 
     async def change(self, seconds: float) -> None:
         """See `LedgerStore`."""
-        try:
-            async with asyncio.timeout(seconds * 2):
-                if self._listening is None:
-                    self._listening = self._redis.pubsub(ignore_subscribe_messages=True)
-                    await self._listening.subscribe(self._channel)
-                await self._listening.get_message(timeout=seconds)
-        # Whatever it is: the next look at the version sees what was missed.
-        except Exception:
-            await self._stop_listening()
-            await asyncio.sleep(seconds)
+        await self._link.listen(self._channel, seconds)
 
     async def close(self) -> None:
         """See `LedgerStore`."""
         self._is_closed = True
-        await self._stop_listening()
-        with suppress(RedisError, OSError, TimeoutError):
-            async with asyncio.timeout(self._budget):
-                await self._redis.aclose()
+        await self._link.close()
 
     async def _load(self) -> tuple[str, int, Revocations] | None:
         """Epoch, version and all entries, or None when they are what was given last."""
@@ -148,46 +131,19 @@ class RedisLedger:
                     return epoch_now.decode(), int(version_now), entries
         raise LedgerUnavailable("the store's answer makes no sense")
 
-    async def _ask_about_revocations(self, script: str, *words: str | bytes | int, is_probe: bool = False) -> object:
+    async def _ask_about_revocations(self, script: str, *words: Word, is_probe: bool = False) -> object:
         keys = self._revoked_keys
         return await self._ask("EVAL", script, len(keys), *keys, *words, is_probe=is_probe)
 
-    async def _ask(self, *words: str | bytes | int, is_probe: bool = False) -> object:
+    async def _ask(self, *words: Word, is_probe: bool = False) -> object:
         if self._is_closed or (self._failures >= _FAILURES and not is_probe):
             raise LedgerUnavailable("the store is being left alone")
-        try:
-            async with asyncio.timeout(self._budget):
-                answer: object = await self._redis.execute_command(*words)  # type: ignore[no-untyped-call]
-        # Any exception: what listens there may not be a Redis at all. Its text may hold a part of the URL.
-        except Exception as error:
+        result, answer = await self._link.ask(*words)
+        if result is not Result.DONE:
             self._failures += 1
-            raise LedgerUnavailable(f"the store does not answer: {type(error).__name__}") from None
+            raise LedgerUnavailable(f"the store does not answer: {result.value}")
         self._failures = 0
         return answer
-
-    async def _stop_listening(self) -> None:
-        listening, self._listening = self._listening, None
-        if listening is not None:
-            with suppress(Exception):
-                async with asyncio.timeout(self._budget):
-                    await listening.aclose()  # type: ignore[no-untyped-call]
-
-
-def _client(url: str, budget_seconds: float) -> Redis:
-    try:
-        pool = BlockingConnectionPool.from_url(
-            url,
-            max_connections=_CONNECTIONS,
-            timeout=None,  # the budget bounds the wait, as it bounds the rest
-            socket_timeout=None,
-            socket_connect_timeout=budget_seconds,
-            driver_info=None,
-            maint_notifications_config=MaintNotificationsConfig(enabled=False),
-        )
-        pool.connection_class(**pool.connection_kwargs)  # made for its judgement of the options; connects nowhere
-    except (ValueError, TypeError):
-        raise ValueError("the Redis URL cannot be understood") from None
-    return Redis.from_pool(pool)
 
 
 def _hash(*words: str) -> str:

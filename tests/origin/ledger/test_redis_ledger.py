@@ -12,6 +12,7 @@ import pytest
 from redis.asyncio import Redis
 
 from auth.revocation import Revocation, Revocations, Revoked
+from cache.errors import BadRedisUrl
 from origin.ledger.redis_ledger import RedisLedger
 from origin.ledger.store import LedgerUnavailable
 from tests.contracts.ledger import STREAM, LedgerContract, Stage
@@ -165,6 +166,6 @@ async def test_a_redis_that_hangs_costs_the_budget_and_is_asked_again(
 
 
 def test_a_url_without_sense_is_refused_without_repeating_it() -> None:
-    with pytest.raises(ValueError, match="cannot be understood") as caught:
+    with pytest.raises(BadRedisUrl) as caught:
         RedisLedger("redis://:hunter2@h:nonsense/0", clock=time.time)
     assert "hunter2" not in str(caught.value)
