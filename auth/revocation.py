@@ -87,9 +87,10 @@ class Revocations:
         """Of entries with the same id the one that ends last counts. Misuse for more than `MAX_REVOCATIONS`."""
         self._by_id: dict[str, Revocation] = {}
         for entry in entries:
-            known = self._by_id.get(entry.id)
+            name = entry.id
+            known = self._by_id.get(name)
             if known is None or known.ends < entry.ends:
-                self._by_id[entry.id] = entry
+                self._by_id[name] = entry
         if len(self._by_id) > MAX_REVOCATIONS:
             raise Misuse(f"at most {MAX_REVOCATIONS} revocations are kept")
         self._ends: dict[_Key, float] = {}

@@ -130,9 +130,12 @@ class Ledger:
         return True
 
     async def follow(self) -> None:
-        """Keep up with the store, for ever."""
+        """Keep up with the store, for ever: whatever goes wrong once may go well the next time."""
         while True:
-            await self.refresh()
+            try:
+                await self.refresh()
+            except Exception:
+                _log.exception("looking at the token ledger failed")
             self._recorder.revocations(len(self._known), self._monotonic() - self._confirmed_at)
             await asyncio.sleep(_AT_MOST_EVERY)
             await self._store.change(CHECK_EVERY)

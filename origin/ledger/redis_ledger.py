@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import math
 import secrets
 from collections.abc import Callable
@@ -28,13 +29,14 @@ from urllib.parse import quote
 
 import msgspec
 
-from auth.errors import Misuse
 from auth.revocation import MAX_REVOCATIONS, Revocation, Revocations
 from cache.outcome import Result
 from cache.redis_link import RedisLink, Word
 from origin.ledger import scripts
 from origin.ledger.store import LedgerFull, LedgerUnavailable, Stream
 
+_log = logging.getLogger(__name__)
+_DECODER = msgspec.json.Decoder(Revocation)
 _FAILURES = 3  # in a row, until Redis is left alone
 
 
@@ -126,8 +128,10 @@ class RedisLedger:
             case []:
                 return None
             case [bytes() as epoch_now, bytes() as version_now, list() as words]:
-                with suppress(ValueError, Misuse, msgspec.MsgspecError):
-                    entries = await asyncio.to_thread(_unpack, words)
+                with suppress(ValueError):  # what is no number or no text, and more entries than are kept
+                    entries, unreadable = await asyncio.to_thread(_unpack, words)
+                    if unreadable:
+                        _log.error("%d revocations in Redis cannot be understood and are not in force", unreadable)
                     return epoch_now.decode(), int(version_now), entries
         raise LedgerUnavailable("the store's answer makes no sense")
 
@@ -158,7 +162,14 @@ def _pack(revocation: Revocation) -> bytes:
     return msgspec.json.encode(replace(revocation, ends=float(revocation.ends), moment=moment))
 
 
-def _unpack(words: list[object]) -> Revocations:
-    """Entries from a flat list of ids and entries."""
+def _unpack(words: list[object]) -> tuple[Revocations, int]:
+    """Entries from a flat list of ids and entries, and how many made no sense.
+
+    Those must not keep others out: a newer version may write kinds that this one does not know.
+    """
     packed = [word for word in words[1::2] if isinstance(word, bytes)]
-    return Revocations(msgspec.json.decode(each, type=Revocation) for each in packed)
+    entries = []
+    for each in packed:
+        with suppress(msgspec.MsgspecError, UnicodeDecodeError):
+            entries.append(_DECODER.decode(each))
+    return Revocations(entries), len(packed) - len(entries)

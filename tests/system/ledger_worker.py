@@ -5,6 +5,7 @@ is one line.
 
     use FIRST LAST        which of the token ids FIRST … LAST it used first
     play SUBJECT N MOST   which of N sessions of its own may play
+    evict SUBJECT N MOST  the same where the newest take the places of the oldest
     watch SUBJECT         ask for SUBJECT again and again, as a busy worker does, until it is refused; when that was
     check SUBJECT         the reason for refusing, or "ok"
     once ID               the same for a one-time token
@@ -27,9 +28,10 @@ from origin.telemetry.metrics import Metrics, Vocabulary
 _AT_ONCE = 50
 
 
-async def _reason(ledger: Ledger, claims: Claims, most: int = 0) -> str:
+async def _reason(ledger: Ledger, claims: Claims, most: int = 0, *, evicts: bool = False) -> str:
+    limits = Limits(max_streams=most, evicts=evicts, streams_unchecked=False)
     try:
-        await ledger.check(Asked("/vod", "clock", claims, None, Limits(max_streams=most, streams_unchecked=False)))
+        await ledger.check(Asked("/vod", "clock", claims, None, limits))
     except Denied as denied:
         return denied.reason.value
     return "ok"
@@ -43,11 +45,11 @@ async def _use(ledger: Ledger, first: int, last: int) -> str:
     return " ".join(filter(None, await asyncio.gather(*map(one, range(first, last)))))
 
 
-async def _play(ledger: Ledger, subject: str, sessions: int, most: int) -> str:
+async def _play(ledger: Ledger, subject: str, sessions: int, most: int, *, evicts: bool = False) -> str:
     async def one(number: int) -> str:
         name = f"{os.getpid()}-{number}"
         claims = Claims(subject=subject, session_id=name)
-        return name if await _reason(ledger, claims, most) == "ok" else ""
+        return name if await _reason(ledger, claims, most, evicts=evicts) == "ok" else ""
 
     return " ".join(filter(None, await asyncio.gather(*map(one, range(sessions)))))
 
@@ -67,6 +69,8 @@ async def _answer(ledger: Ledger, words: list[str]) -> str:
             return await _use(ledger, int(first), int(last))
         case ["play", subject, sessions, most]:
             return await _play(ledger, subject, int(sessions), int(most))
+        case ["evict", subject, sessions, most]:
+            return await _play(ledger, subject, int(sessions), int(most), evicts=True)
         case ["watch", subject]:
             return await _watch(ledger, subject)
         case ["check", subject]:

@@ -14,6 +14,7 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
+from redis.asyncio import Redis
 
 from auth import Algorithm, Claims, Gate, KeyRing, PathScope, Realm
 from auth.revocation import Revoked
@@ -104,6 +105,23 @@ def test_two_processes_that_race_let_so_many_streams_in_and_no_more(redis_server
     with working(redis_server.url) as workers:
         for round_number in range(20):
             assert len(race(workers, f"play viewer{round_number} 20 3")) == 3
+
+
+async def test_the_newest_of_two_processes_take_the_places_and_never_one_more(redis_server: RedisServer) -> None:
+    async def most_at_once() -> int:
+        """The most streams at any look, until the race is over."""
+        seen = 0
+        while not racing.done():
+            (_, keys) = await client.scan(match="*:live", count=1000)
+            for key in keys:
+                seen = max(seen, await client.zcard(key))
+        return seen
+
+    with working(redis_server.url) as workers:
+        async with Redis.from_url(redis_server.url) as client:
+            racing = asyncio.create_task(asyncio.to_thread(race, workers, "evict ann 500 3"))
+            assert await most_at_once() == 3
+            assert len(await racing) == 1000
 
 
 async def test_a_revocation_is_in_force_under_load_everywhere_within_a_second(

@@ -126,11 +126,28 @@ async def test_what_ended_is_dropped_from_redis(redis_server: RedisServer) -> No
         assert await client.hlen("headgate:ledger:v1:{revoked}:entries") == 1
 
 
-async def test_entries_that_make_no_sense_leave_the_known_ones_in_force(redis_server: RedisServer) -> None:
+async def test_entries_that_make_no_sense_keep_no_other_out(
+    redis_server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with ledger_at(redis_server.url) as store, Redis.from_url(redis_server.url) as client:
+        strange: list[str | bytes] = [
+            "not an entry",
+            b"\xff",
+            '{"what":"of a later version","value":"x","ends":4e9}',
+            '{"what":"token","value":"","ends":4e9}',
+        ]
+        for number, each in enumerate(strange):
+            await client.hset("headgate:ledger:v1:{revoked}:entries", str(number), each)
+        await store.revoke(entry())
+        assert values(await store.revocations(Revocations())) == {"t1"}
+    assert [record.getMessage()[:13] for record in caplog.records] == ["4 revocations"]
+
+
+async def test_a_store_that_answers_nonsense_leaves_the_known_ones_in_force(redis_server: RedisServer) -> None:
     async with ledger_at(redis_server.url) as store, Redis.from_url(redis_server.url) as client:
         await store.revoke(entry())
-        await client.hset("headgate:ledger:v1:{revoked}:entries", "x", "not an entry")
-        with pytest.raises(LedgerUnavailable):
+        await client.hset("headgate:ledger:v1:{revoked}:state", "version", "many")
+        with pytest.raises(LedgerUnavailable, match="makes no sense"):
             await store.revocations(Revocations())
 
 
