@@ -72,7 +72,7 @@ class RedisLedger:
         # Relative to Redis's own clock: one that runs ahead of ours would forget at once what ends by ours.
         milliseconds = max(1, math.ceil(seconds * 1000))
         name = f"{self._prefix}used:{quote(mount)}:{_hash(token_id)}"
-        return await self._ask("SET", name, 1, "NX", "PX", milliseconds) is not None
+        return await self._ask("EVAL", scripts.FIRST_USE, 1, name, secrets.token_hex(8), milliseconds) == 1
 
     async def lease(self, stream: Stream) -> bool:
         """See `LedgerStore`."""

@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+# KEYS: the use. ARGV: a mark of this asking, ms. 1 for the first use, else 0. A connection that breaks makes the client
+# ask twice: the mark shows that the first use was its own.
+FIRST_USE = """
+local mark = redis.call('GET', KEYS[1])
+if mark then return mark == ARGV[1] and 1 or 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+"""
+
 # KEYS: live, began, gone. ARGV: session, most, lease in ms, 1 to evict. 1 when the stream may go on, else 0.
 LEASE = """
 local live, began, gone = KEYS[1], KEYS[2], KEYS[3]
