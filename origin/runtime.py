@@ -36,6 +36,12 @@ from origin.edge.rate_limit import RateLimit
 from origin.http.cors import CorsPolicy
 from origin.keyrings import source_of
 from origin.keystore.rings import KeyRings, Refreshed
+from origin.ledger.ledger import Ledger
+from origin.ledger.limits import Limits
+from origin.ledger.memory_ledger import MemoryLedger
+from origin.ledger.record import Decision, Rule, StoreOperation
+from origin.ledger.redis_ledger import RedisLedger
+from origin.ledger.store import LedgerStore
 from origin.manifests.template import REASONS
 from origin.media.target import MountName
 from origin.ops.health import Health
@@ -44,6 +50,7 @@ from origin.realms import realm_of
 from origin.serving.edge_facts import EdgeFacts, FieldNames
 from origin.serving.forwarded import TrustedProxies
 from origin.serving.geo import GeoDatabase
+from origin.serving.inbound import read_request
 from origin.serving.observe import Observer
 from origin.settings.tree import Cors
 from origin.storage.descriptors import DescriptorCache
@@ -68,6 +75,7 @@ class Runtime:
     admin_application: web.Application
     health: Health
     metrics: Metrics
+    ledger: Ledger
 
 
 @contextlib.asynccontextmanager
@@ -85,6 +93,7 @@ async def open_runtime(configured: settings.Settings, pages: Pages | None = None
             await _open_mount(one, _protection(one, configured, rings), metrics, stack) for one in configured.mount
         ]
         manifests = Manifests(cache, metrics.manifest_refused)
+        ledger = await _open_ledger(configured, metrics, stack)
         handler = PublicHandler(
             mounts=mounts,
             manifests=manifests,
@@ -93,17 +102,21 @@ async def open_runtime(configured: settings.Settings, pages: Pages | None = None
                 "/.well-known/jwks.json": keys_page(lambda: _public_keys(configured, rings)),
                 **(pages or {}),
             },
-            proxies=TrustedProxies(configured.public.trusted_proxies),
-            edge_facts=await _open_edge_facts(configured, stack),
+            read=partial(
+                read_request,
+                proxies=TrustedProxies(configured.public.trusted_proxies),
+                edge_facts=await _open_edge_facts(configured, stack),
+            ),
             observer=Observer(metrics, await _open_access_log(configured, metrics, stack)),
             decided=metrics.token_decision,
+            ledger=ledger,
             playback=_playback(configured, mounts, rings),
         )
         health = Health({f"mount {mount.label}": mount.source.probe for mount in mounts})
-        await stack.enter_async_context(_running(*rings.keep_fresh(), _measure_lag(metrics)))
+        await stack.enter_async_context(_running(*rings.keep_fresh(), _measure_lag(metrics), ledger.follow()))
         admin = admin_application(metrics, health)
         add_control(admin, _signers(configured, mounts), _api_keys(configured))
-        yield Runtime(handler, admin, health, metrics)
+        yield Runtime(handler, admin, health, metrics, ledger)
 
 
 async def _open_edge_facts(configured: settings.Settings, stack: contextlib.AsyncExitStack) -> EdgeFacts:
@@ -122,6 +135,9 @@ def _vocabulary(configured: settings.Settings) -> Vocabulary:
         manifest_reasons=REASONS,
         storage_operations=frozenset(Operation),
         storage_results=frozenset(Result),
+        ledger_rules=frozenset(Rule),
+        ledger_decisions=frozenset(Decision),
+        ledger_operations=frozenset(StoreOperation),
     )
 
 
@@ -148,6 +164,22 @@ async def _open_cache(
     )
     stack.push_async_callback(cache.close)
     return cache
+
+
+async def _open_ledger(configured: settings.Settings, metrics: Metrics, stack: contextlib.AsyncExitStack) -> Ledger:
+    url = configured.cache.redis
+    store: LedgerStore = MemoryLedger(time.time)
+    if url is not None:
+        store = RedisLedger(
+            url.get_secret_value(),
+            prefix=configured.cache.namespace,
+            budget_seconds=configured.cache.redis_timeout_seconds,
+            clock=time.time,
+        )
+    ledger = Ledger(store, metrics, clock=time.time, monotonic=time.monotonic)
+    stack.push_async_callback(ledger.close)
+    await ledger.refresh()  # before anybody is let in
+    return ledger
 
 
 async def _open_mount(
@@ -192,6 +224,13 @@ def _protection(mount: settings.Mount, configured: settings.Settings, rings: Key
         annex_i=mount.dash_define == "annex-i",
         proof=proof,
         missed=_missed(configured, rings, realm),
+        limits=Limits(
+            max_streams=mount.limits.max_streams,
+            evicts=mount.limits.stream_policy == "evict",
+            lease_seconds=mount.limits.lease_seconds,
+            one_time_unchecked=mount.limits.on_store_failure_one_time == "allow",
+            streams_unchecked=mount.limits.on_store_failure_streams == "allow",
+        ),
     )
 
 

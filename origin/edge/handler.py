@@ -20,16 +20,16 @@ from origin.edge.pages import Pages, answer_page
 from origin.edge.playback import METHODS as PLAYBACK_METHODS
 from origin.edge.playback import PREFIX as PLAYBACK_PREFIX
 from origin.edge.playback import Playback
+from origin.edge.remembered import recall
 from origin.http.caching import Timing, fold_vary, server_timing
 from origin.http.cors import cors_headers, preflight
 from origin.http.problem import Problem, problem_reply
 from origin.http.reply import Header, Reply
+from origin.ledger.ledger import Ledger
 from origin.media.target import MountName, Refusal, Refused, find_mount, parse_target
-from origin.serving.edge_facts import EdgeFacts
 from origin.serving.exchange import Exchange
 from origin.serving.faults import reply_to
-from origin.serving.forwarded import TrustedProxies
-from origin.serving.inbound import Inbound, read_request
+from origin.serving.inbound import Inbound
 from origin.serving.observe import Observer
 from origin.serving.send import Delivery, send
 from origin.storage.store import StoreError
@@ -46,6 +46,7 @@ _SIGNED_ANSWER: tuple[Header, ...] = (("Referrer-Policy", "no-referrer"),)
 _PATHS_KEPT = 4096
 _KEPT_AT_MOST = 256
 
+ReadRequest = Callable[[web.BaseRequest, frozenset[str]], Inbound]
 TokenDecision = Callable[[str, str, str], None]  # mount, dialect, reason ("ok" when granted)
 
 
@@ -57,10 +58,10 @@ class PublicHandler:
         mounts: Sequence[Mount],
         manifests: Manifests,
         pages: Pages,
-        proxies: TrustedProxies,
-        edge_facts: EdgeFacts,
+        read: ReadRequest,
         observer: Observer,
         decided: TokenDecision,
+        ledger: Ledger,
         playback: Playback | None = None,
     ) -> None:
         """`decided(mount, dialect, reason)` is told of every decision about a token."""
@@ -71,11 +72,11 @@ class PublicHandler:
         self._target_of = lru_cache(_PATHS_KEPT)(partial(parse_target, mounts=self._names))
         self._manifests = manifests
         self._pages = pages
-        self._proxies = proxies
-        self._edge_facts = edge_facts
+        self._read_request = read
         self._observer = observer
         self._decided = decided
         self._playback = playback
+        self._ledger = ledger
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request, whatever it is."""
@@ -104,7 +105,7 @@ class PublicHandler:
     def _read(self, request: web.BaseRequest) -> Inbound:
         is_playback = self._playback is not None and request.path.startswith(_PLAYBACK)
         methods = _PLAYBACK_METHODS if is_playback else METHODS
-        return read_request(request, self._proxies, methods, self._edge_facts)
+        return self._read_request(request, methods)
 
     def _finished(self, reply: Reply, exchange: Exchange) -> Reply:
         elapsed = Timing("origin", (time.perf_counter() - exchange.started_at) * 1000)
@@ -150,6 +151,7 @@ class PublicHandler:
             # Without its token the path would belong to another mount, with rules of its own.
             raise Refused(Refusal.NOT_FOUND, "no mount has this prefix")
         exchange.kind = target.kind
+        await self._recall(mount, admission, target.asset, exchange)
         if target.kind in MANIFESTS:
             reply = await self._manifest(Viewing(mount, self._names, target, admission, inbound), exchange, now)
         else:
@@ -165,8 +167,17 @@ class PublicHandler:
         if admission.grant is not None:
             claims = admission.grant.claims
             exchange.dialect, exchange.token_id = claims.dialect, claims.token_id or ""
-            self._decided(mount.label, claims.dialect, "ok")
         return admission
+
+    async def _recall(self, mount: Mount, admission: Admission, asset: str, exchange: Exchange) -> None:
+        """The last word on the token, after which its use counts; everything else about the request is good."""
+        try:
+            await recall(self._ledger, mount, admission, asset)
+        except Denied as denied:
+            self._decided(mount.label, exchange.dialect, denied.reason.value)
+            raise
+        if admission.grant is not None:
+            self._decided(mount.label, exchange.dialect, "ok")
 
     async def _manifest(self, viewing: Viewing, exchange: Exchange, now: float) -> Reply | None:
         try:

@@ -55,7 +55,7 @@ class Inbound:
 
 
 def read_request(
-    request: web.BaseRequest, proxies: TrustedProxies, methods: frozenset[str], edge_facts: EdgeFacts = NO_FACTS
+    request: web.BaseRequest, methods: frozenset[str], proxies: TrustedProxies, edge_facts: EdgeFacts = NO_FACTS
 ) -> Inbound:
     """The request as values; raises `RefusedRequestError`."""
     headers = request.headers

@@ -42,6 +42,7 @@ def findings(settings: Settings, dialects: Collection[str]) -> Iterator[Finding]
         yield from _ring_findings(at, mount, settings.keyrings)
         yield from _cors_findings(at, mount)
         yield from _edge_findings(at, mount)
+        yield from _limit_findings(at, mount)
 
 
 def _listener_findings(settings: Settings) -> Iterator[Finding]:
@@ -147,3 +148,9 @@ def _edge_findings(at: str, mount: Mount) -> Iterator[Finding]:
         yield Finding(problem, (f"{at}.edge.trust",))
     if len({secret.get_secret_value() for secret in edge.secrets}) < len(edge.secrets):
         yield Finding(Problem(key, "holds the same secret twice"))
+
+
+def _limit_findings(at: str, mount: Mount) -> Iterator[Finding]:
+    if mount.access == "open" and mount.limits.max_streams:
+        hint = 'remove it, or set access = "signed"'
+        yield Finding(Problem(f"{at}.limits.max_streams", "has no effect on an open mount", hint), (f"{at}.access",))

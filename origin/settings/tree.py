@@ -34,6 +34,7 @@ from origin.settings.values import (
     Storage,
     Timeout,
     Variable,
+    WholeNumber,
     WholeSeconds,
     Word,
 )
@@ -50,6 +51,8 @@ Access = Literal["open", "signed"]
 Propagation = Literal["query", "define", "path", "cookie", "none"]
 DashDefine = Literal["rewrite", "annex-i"]
 Trust = Literal["none", "verifies", "asks"]
+StreamPolicy = Literal["reject", "evict"]
+OnStoreFailure = Literal["deny", "allow"]
 
 
 class Table(BaseModel):
@@ -218,6 +221,26 @@ class MountEdge(Table):
     header: HeaderName = Field("X-Headgate-Edge", description="Request header field that carries the edge's secret.")
 
 
+class MountLimits(Table):
+    """What is remembered of tokens, by all workers in `cache.redis` or, without it, by each one for itself."""
+
+    max_streams: WholeNumber = Field(
+        0, le=1000, description="Streams that one subject may play at once; 0 is any number. Tokens name the subject."
+    )
+    stream_policy: StreamPolicy = Field(
+        "reject", description="Which of too many streams is refused: `reject` the newest, or `evict` the oldest."
+    )
+    lease_seconds: WholeSeconds = Field(
+        30, ge=5, le=3600, description="How long a stream that asks for nothing still counts as playing."
+    )
+    on_store_failure_one_time: OnStoreFailure = Field(
+        "deny", description="Whether one-time tokens are let in while Redis cannot say whether they were used."
+    )
+    on_store_failure_streams: OnStoreFailure = Field(
+        "allow", description="Whether streams go on while Redis cannot say how many there are."
+    )
+
+
 class MountToken(Table):
     """What a mount asks of the tokens of one dialect; the table is named for it."""
 
@@ -279,6 +302,7 @@ class Mount(Table):
     cors: Cors = Field(Cors(), description="Which web pages may read the answers.")
     cache: MountCache = Field(MountCache(), description="How long answers may be kept, here and at the edge.")
     edge: MountEdge = Field(MountEdge(), description="What the edge in front is trusted with.")
+    limits: MountLimits = Field(MountLimits(), description="What is remembered of tokens.")
 
 
 class Playback(Table):

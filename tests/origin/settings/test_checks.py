@@ -42,6 +42,7 @@ def judge(tables: dict[str, object]) -> tuple[Problem, ...]:
             SIGNED | {"edge": {"trust": "asks", "secrets": [SECRET + n for n in "123"]}},
             "mount[0].edge.secrets",
         ),
+        (OPEN | {"limits": {"max_streams": 2}}, "mount[0].limits.max_streams"),
         (SIGNED | {"edge": {"trust": "verifies"}}, "mount[0].edge.secrets"),
         (SIGNED | {"edge": {"secrets": [SECRET]}}, "mount[0].edge.secrets"),
         (SIGNED | {"edge": {"trust": "asks", "secrets": [SECRET, SECRET]}}, "mount[0].edge.secrets"),
@@ -60,6 +61,7 @@ def test_one_rule_broken(mount: dict[str, object], key: str) -> None:
         SIGNED | {"propagate": "cookie", "cors": NAMED | {"credentials": True}},
         SIGNED | {"propagate": "cookie", "cors": {"origins": []}},
         SIGNED | {"edge": {"trust": "asks", "secrets": [SECRET, SECRET + "2"]}},
+        SIGNED | {"limits": {"max_streams": 2, "stream_policy": "evict", "lease_seconds": 5}},
     ],
 )
 def test_what_fits_together(mount: dict[str, object]) -> None:
