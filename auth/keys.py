@@ -6,7 +6,7 @@ A ring is immutable: whoever refreshes keys builds another ring, and readers see
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import InitVar, dataclass, field
 from typing import TypeAlias
 
@@ -104,9 +104,13 @@ class KeyRing:
         """The keys to try for a token without a key id: the newest few of that algorithm, newest first."""
         return tuple(key for key in reversed(self.keys) if key.accepts(algorithm_name))[:MAX_CANDIDATES]
 
-    def signer(self, now: float) -> Key | None:
-        """The key to sign with: of those in force that can sign, the one whose validity began last."""
-        able = [key for key in reversed(self.keys) if key.signing is not None and key.is_in_force(now)]
+    def signer(self, now: float, families: Container[Family] = frozenset(Family)) -> Key | None:
+        """The key to sign with: of those of the families in force that can sign, the one whose validity began last."""
+        able = [
+            key
+            for key in reversed(self.keys)
+            if key.signing is not None and key.is_in_force(now) and family(key.algorithm) in families
+        ]
         return max(able, key=lambda key: key.not_before or 0, default=None)
 
 

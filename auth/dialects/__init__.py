@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from auth.dialects import jwt
+from auth.dialects import jwt, session
 from auth.dialects.dialect import Dialect, Spec
 
 __all__ = ["DIALECTS", "Dialect", "Spec"]
 
 DIALECTS: dict[str, Spec] = {
     jwt.NAME: Spec(lambda _options: jwt.Jwt()),
+    session.NAME: Spec(lambda _options: session.Session(), is_internal=True),
 }
