@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import secrets
 import sys
 import time
 from collections.abc import AsyncIterator, Coroutine, Mapping
@@ -15,7 +16,7 @@ from pathlib import Path
 import msgspec
 from aiohttp import web
 
-from auth import DIALECTS, Gate, KeyRing, public_jwks
+from auth import DIALECTS, Gate, KeyRing, SessionPolicy, public_jwks
 from cache import Cache, MemoryTier
 from cache import Policy as TierPolicy
 from cache.l2_redis import RedisLimits, RedisSecondTier
@@ -25,7 +26,7 @@ from origin.edge.handler import PublicHandler
 from origin.edge.lifetimes import CachePolicy
 from origin.edge.manifest import Manifest, ManifestCodec
 from origin.edge.manifests import Manifests
-from origin.edge.mount import Mount, Propagation, Protection
+from origin.edge.mount import Exchange, Mount, Propagation, Protection
 from origin.edge.pages import Pages, keys_page, time_page
 from origin.http.cors import CorsPolicy
 from origin.keystore.rings import KeyRings, Refreshed
@@ -33,7 +34,7 @@ from origin.manifests.template import REASONS
 from origin.media.target import MountName
 from origin.ops.health import Health
 from origin.ops.routes import admin_application
-from origin.realms import realm_of
+from origin.realms import exchanged, realm_of
 from origin.serving.forwarded import TrustedProxies
 from origin.serving.observe import Observer
 from origin.settings.tree import Cors
@@ -50,6 +51,8 @@ _log = logging.getLogger(__name__)
 # How often key files are looked at, and how often the loop's lateness is measured, in seconds.
 _KEYS_EVERY = 2.0
 _LAG_EVERY = 0.5
+# Nobody can guess a session's id, nor meet another's.
+_SESSION_ID_BYTES = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +162,8 @@ def _protection(mount: settings.Mount, rings: KeyRings) -> Protection | None:
         return None
     proof: EdgeProof | None = None
     if mount.edge.trust != "none":
-        secrets = tuple(secret.get_secret_value().encode() for secret in mount.edge.secrets)
-        proof = EdgeProof(Trust(mount.edge.trust), mount.edge.header.lower(), secrets)
+        words = tuple(secret.get_secret_value().encode() for secret in mount.edge.secrets)
+        proof = EdgeProof(Trust(mount.edge.trust), mount.edge.header.lower(), words)
     return Protection(
         gate=Gate(realm_of(mount)),
         rings=rings.snapshot,
@@ -168,7 +171,16 @@ def _protection(mount: settings.Mount, rings: KeyRings) -> Protection | None:
         token_name=mount.token_name,
         annex_i=mount.dash_define == "annex-i",
         proof=proof,
+        exchange=_exchange(mount),
     )
+
+
+def _exchange(mount: settings.Mount) -> Exchange | None:
+    dialects, session = exchanged(mount), mount.session
+    if not dialects:
+        return None
+    policy = SessionPolicy(session.ttl_seconds, session.max_seconds, session.renewal_window)
+    return Exchange(dialects, policy, partial(secrets.token_urlsafe, _SESSION_ID_BYTES))
 
 
 def _cors(configured: Cors) -> CorsPolicy:

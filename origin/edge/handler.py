@@ -17,6 +17,7 @@ from origin.edge.manifests import Manifests, MissingError, TooLargeError, Viewin
 from origin.edge.mount import Mount
 from origin.edge.objects import answer_object
 from origin.edge.pages import Pages, answer_page
+from origin.edge.sessions import renewed_cookie
 from origin.http.caching import Timing, fold_vary, server_timing
 from origin.http.cors import cors_headers, preflight
 from origin.http.problem import Problem, problem_reply
@@ -137,6 +138,8 @@ class PublicHandler:
             reply = await self._manifest(Viewing(mount, self._names, target, admission, inbound), exchange, now)
         else:
             reply = await answer_object(mount, target, admission, inbound, now)
+            cookies = () if reply is None else renewed_cookie(mount, target, admission, now)
+            reply = reply.with_headers(*cookies) if reply is not None and cookies else reply
         return _not_there(admission.audience, exchange) if reply is None else reply
 
     def _admit(self, mount: Mount, inbound: Inbound, exchange: Exchange, now: float) -> Admission:
@@ -148,6 +151,7 @@ class PublicHandler:
         if admission.grant is not None:
             claims = admission.grant.claims
             exchange.dialect, exchange.token_id = claims.dialect, claims.token_id or ""
+            exchange.session_id = claims.session_id or ""
             self._decided(mount.label, claims.dialect, "ok")
         return admission
 

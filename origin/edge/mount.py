@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from auth import Gate, Rings
+from auth import Gate, Rings, SessionPolicy
 from origin.edge.edge_proof import EdgeProof
 from origin.edge.lifetimes import CachePolicy
 from origin.http.cors import CorsPolicy
@@ -26,6 +26,15 @@ class Propagation(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Exchange:
+    """Tokens of these dialects are exchanged for sessions of our own, which the gate accepts as well."""
+
+    dialects: frozenset[str]
+    policy: SessionPolicy
+    new_id: Callable[[], str]
+
+
+@dataclass(frozen=True, slots=True)
 class Protection:
     """What makes a mount a signed one."""
 
@@ -35,6 +44,7 @@ class Protection:
     token_name: str
     annex_i: bool  # DASH: let players carry the query on themselves (ISO/IEC 23009-1 Annex I)
     proof: EdgeProof | None  # how a CDN edge shows that it is ours
+    exchange: Exchange | None = None  # None: every token goes on as it is
 
 
 @dataclass(frozen=True, slots=True)

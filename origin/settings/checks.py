@@ -37,6 +37,7 @@ def findings(settings: Settings, dialects: Collection[str]) -> Iterator[Finding]
         yield from _ring_findings(at, mount, settings.keyrings)
         yield from _cors_findings(at, mount)
         yield from _edge_findings(at, mount)
+        yield from _session_findings(at, mount, settings.keyrings)
 
 
 def _listener_findings(settings: Settings) -> Iterator[Finding]:
@@ -129,3 +130,14 @@ def _edge_findings(at: str, mount: Mount) -> Iterator[Finding]:
         yield Finding(problem, (f"{at}.edge.trust",))
     if len({secret.get_secret_value() for secret in edge.secrets}) < len(edge.secrets):
         yield Finding(Problem(key, "holds the same secret twice"))
+
+
+def _session_findings(at: str, mount: Mount, rings: Collection[str]) -> Iterator[Finding]:
+    session, key = mount.session, f"{at}.session"
+    if session.keys is not None and session.keys not in rings:
+        hint = did_you_mean(session.keys, rings) or f"add a table [keyrings.{session.keys}]"
+        yield Finding(Problem(f"{key}.keys", f'names the key ring "{session.keys}", which does not exist', hint))
+    if session.renewal_window > session.ttl_seconds:
+        yield Finding(Problem(f"{key}.renew_seconds", "is longer than a token lives"), (f"{key}.ttl_seconds",))
+    if session.ttl_seconds > session.max_seconds:
+        yield Finding(Problem(f"{key}.ttl_seconds", "is longer than a session lasts"), (f"{key}.max_seconds",))
