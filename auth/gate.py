@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from auth.algorithms import Family
 from auth.carriage import Carriage, Found, Signed, Transport
 from auth.claims import Claims
-from auth.dialects import DIALECTS
+from auth.dialects import DIALECTS, session
 from auth.dialects.dialect import Dialect, Spec
 from auth.enforce import enforce, judge_token
 from auth.errors import Denied, Misuse, Reason
@@ -58,10 +57,6 @@ def _made(accepted: Accepted, dialects: Mapping[str, Spec]) -> Dialect:
     if not isinstance(options, Options if spec.options is Options else spec.options):
         raise Misuse(f"these are not options of {accepted.dialect}")
     return spec.make(options)
-
-
-# What signs tokens of our own: keyed hashes, because each viewer has a token, and each request checks one.
-_OWN_FAMILIES = frozenset({Family.HMAC})
 
 
 def located(doors: tuple[Door, ...], request: Request, prefix: str) -> tuple[Door, Found]:
@@ -139,7 +134,7 @@ class Gate:
         if objection is not None:
             raise Misuse(f"{self.realm.prefix} would refuse the token: {objection}")
         ring = ring_of(rings, accepted.keys)
-        key = ring.signer(now, _OWN_FAMILIES) if accepted.is_internal else ring.signer(now)
+        key = ring.signer(now, session.FAMILIES) if accepted.is_internal else ring.signer(now)
         if key is None:
             raise Misuse("the ring has no key in force to sign with")
         target = None if url is None else self._bare(door, url)

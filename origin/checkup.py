@@ -8,10 +8,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from auth.dialects.session import FAMILIES
 from cache import BadRedisUrl, SecondTierUnavailable
 from cache.l2_redis import RedisLimits, RedisSecondTier
 from cache.outcome import Result
 from origin.keystore.file import Fault, KeystoreError, read_ring
+from origin.realms import exchanged
 from origin.server.loop import LoopUnavailableError, has_c_parser, loop_factory
 from origin.settings import Mount, Settings
 from origin.storage.mounts import BadStorageUrl, open_store
@@ -50,7 +52,12 @@ async def examine(settings: Settings) -> list[Diagnosis]:
     """Every diagnosis, in the order in which a request meets its subjects."""
     rings = [asyncio.to_thread(_ring, name, ring.file) for name, ring in settings.keyrings.items()]
     mounts = [_mount(mount) for mount in settings.mount]
-    return [_parser(), _loop(settings), *await asyncio.gather(*rings, *mounts, _redis(settings))]
+    sessions = [
+        asyncio.to_thread(_sessions, mount, settings.keyrings[name].file)
+        for mount in settings.mount
+        if (name := mount.session.keys or mount.keys) is not None and exchanged(mount)
+    ]
+    return [_parser(), _loop(settings), *await asyncio.gather(*rings, *mounts, *sessions, _redis(settings))]
 
 
 def _parser() -> Diagnosis:
@@ -80,6 +87,20 @@ def _ring(name: str, file: Path) -> Diagnosis:
         remedy = f"headgate keys new {file}, unless this ring only verifies"
         return Diagnosis(subject, is_ok=False, finding=f"{len(ring.keys)} keys, none can sign now", remedy=remedy)
     return Diagnosis(subject, is_ok=True, finding=f"{len(ring.keys)} keys, {signer.id} signs")
+
+
+def _sessions(mount: Mount, file: Path) -> Diagnosis:
+    subject = f"sessions of {mount.prefix}"
+    try:
+        signer = read_ring(file)[0].signer(time.time(), FAMILIES)
+    except KeystoreError as error:
+        return Diagnosis(subject, is_ok=False, finding=str(error), remedy="see its key ring")
+    if signer is None:
+        remedy = (
+            f'name a ring with an HS256 key in mount.session.keys, or set mount.session.exchange to "never"; {file}'
+        )
+        return Diagnosis(subject, is_ok=False, finding="no key signs them, so no manifest is served", remedy=remedy)
+    return Diagnosis(subject, is_ok=True, finding=f"{signer.id} signs them")
 
 
 async def _mount(mount: Mount) -> Diagnosis:

@@ -42,6 +42,9 @@ MAX_CHARS = 8192
 # The name in `Claims.extra` of the dialect whose token began the session.
 ISSUED_FOR = "issued_for"
 
+# What signs session tokens: keyed hashes, because each viewer has a token and each request checks one.
+FAMILIES = frozenset({Family.HMAC})
+
 _MARK = base64url_decode(MARK)
 _LABEL = b"headgate session token, version 1"
 _TIMES = struct.Struct(">III")
@@ -72,11 +75,11 @@ class Session(OneName):
             raise Denied(Reason.UNKNOWN_KEY)
         if not same(_mac(key, data[:-_MAC_BYTES]), data[-_MAC_BYTES:]):
             raise Denied(Reason.BAD_SIGNATURE)
-        return replace(_claims(data[begins:-_MAC_BYTES]), key_id=key_id, dialect=NAME)
+        return _claims(data[begins:-_MAC_BYTES], key_id, NAME)
 
     def mint(self, claims: Claims, key: Key, url: Url | None = None) -> Token:
         """A session token. Misuse for claims that would not be read back as they are."""
-        if key.signing is None or family(key.algorithm) is not Family.HMAC:
+        if key.signing is None or family(key.algorithm) not in FAMILIES:
             raise Misuse("a session's key is a signing one of HS256, HS384 or HS512")
         try:
             payload = _payload(claims)
@@ -135,24 +138,24 @@ def _key_id(data: bytes) -> tuple[str, int]:
 
 
 def _mac(key: Key, message: bytes) -> bytes:
-    if family(key.algorithm) is not Family.HMAC or not isinstance(key.verifying, Secret):
+    if family(key.algorithm) not in FAMILIES or not isinstance(key.verifying, Secret):
         raise Denied(Reason.WRONG_ALGORITHM, "a session's key is one of HS256, HS384 or HS512")
     own = Secret(mac(key.verifying, _LABEL, Hash.SHA256))
     return mac(own, message, Hash.SHA256)[:_MAC_BYTES]
 
 
-def _claims(payload: bytes) -> Claims:
+def _claims(payload: bytes, key_id: str | None = None, dialect: str = "") -> Claims:
     """An authentic payload as claims, or one that is being described or minted."""
     issued, expires, ends = _TIMES.unpack_from(payload)
     try:
         lines = payload[_TIMES.size :].decode("utf-8").split("\n")
-        session_id, dialect, token_id, subject, issuer, more, *rules = lines
+        session_id, source, token_id, subject, issuer, more, *rules = lines
         scope = PathScope(tuple(PathRule(_KINDS[rule[:1]], rule[1:]) for rule in rules)) if rules else None
     except (ValueError, KeyError, UnsafePath):
         _malformed("its lines are not a session's")
-    for name, text in (("token_id", token_id), ("subject", subject), ("issuer", issuer), (ISSUED_FOR, dialect)):
+    for text in (source, token_id, subject, issuer):
         if text:
-            read_text(name, text)
+            read_text("each line", text)
     plain = Claims(
         issuer=issuer or None,
         subject=subject or None,
@@ -162,7 +165,9 @@ def _claims(payload: bytes) -> Claims:
         session_id=read_text("session_id", session_id),
         scope=scope,
         session_ends=ends,
-        extra=((ISSUED_FOR, dialect),) if dialect else (),
+        key_id=key_id,
+        dialect=dialect,
+        extra=((ISSUED_FOR, source),) if source else (),
     )
     return _with_more(plain, more) if more else plain
 

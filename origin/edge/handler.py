@@ -17,6 +17,7 @@ from origin.edge.manifests import Manifests, MissingError, TooLargeError, Viewin
 from origin.edge.mount import Mount
 from origin.edge.objects import answer_object
 from origin.edge.pages import Pages, answer_page
+from origin.edge.renewals import renewal_fields
 from origin.edge.sessions import renewed_cookie
 from origin.http.caching import Timing, fold_vary, server_timing
 from origin.http.cors import cors_headers, preflight
@@ -33,6 +34,7 @@ from origin.storage.store import StoreError
 
 _log = logging.getLogger(__name__)
 
+_SUCCESS = range(200, 300)
 METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _EVERY_ANSWER: tuple[Header, ...] = (("X-Content-Type-Options", "nosniff"),)
 # A token in a URL must not leave with a Referer field.
@@ -138,9 +140,10 @@ class PublicHandler:
             reply = await self._manifest(Viewing(mount, self._names, target, admission, inbound), exchange, now)
         else:
             reply = await answer_object(mount, target, admission, inbound, now)
-            cookies = () if reply is None else renewed_cookie(mount, target, admission, now)
-            reply = reply.with_headers(*cookies) if reply is not None and cookies else reply
-        return _not_there(admission.audience, exchange) if reply is None else reply
+            reply = None if reply is None else reply.with_headers(*renewed_cookie(mount, target, admission, now))
+        if reply is None:
+            return _not_there(admission.audience, exchange)
+        return _with_renewal(reply, renewal_fields(mount, admission, inbound, now))
 
     def _admit(self, mount: Mount, inbound: Inbound, exchange: Exchange, now: float) -> Admission:
         try:
@@ -171,6 +174,12 @@ class PublicHandler:
         exchange.reason = "internal_error"
         _log.error("request %s failed", exchange.request_id, exc_info=error)
         return problem_reply(Problem(500, "internal_error"))
+
+
+def _with_renewal(reply: Reply, fields: tuple[Header, ...]) -> Reply:
+    """A token is renewed by what succeeds (RFC 9246 §3), and no answer sets two cookies for it."""
+    has_cookie = any(name == "Set-Cookie" for name, _ in reply.headers)
+    return reply.with_headers(*fields) if reply.status in _SUCCESS and not has_cookie else reply
 
 
 def _not_there(audience: Audience, exchange: Exchange) -> Reply:
