@@ -26,6 +26,7 @@ from auth.claims import Claims
 from auth.dialects import DIALECTS
 from auth.enforce import Policy, enforce
 from auth.errors import Denied, Misuse, Reason
+from auth.exchange import SessionPolicy, session_claims, short_lived, successor
 from auth.explain import Check, Verdict, explain
 from auth.gate import Gate, Grant
 from auth.jwk import key_from_jwk, public_jwks, ring_from_jwks
@@ -61,6 +62,7 @@ __all__ = [
     "Request",
     "Rings",
     "Secret",
+    "SessionPolicy",
     "Signed",
     "Tls",
     "Token",
@@ -75,4 +77,7 @@ __all__ = [
     "public_jwks",
     "read_options",
     "ring_from_jwks",
+    "session_claims",
+    "short_lived",
+    "successor",
 ]

@@ -12,7 +12,7 @@ from auth.dialects import DIALECTS
 from auth.dialects.dialect import Dialect, Spec
 from auth.enforce import REQUEST_RULES, TOKEN_RULES
 from auth.errors import Denied, Reason
-from auth.gate import Door, doors_of
+from auth.gate import doors_of, located
 from auth.keys import KeyRing, Rings, ring_of
 from auth.realm import Realm
 from auth.request import Request
@@ -52,7 +52,7 @@ def explain(
     """
     seen = realm.as_seen(request)
     try:
-        door, found = _locate(seen, realm, dialects)
+        door, found = located(doors_of(realm, dialects), seen, realm.prefix)
     except Denied as denied:
         return (_failed("token", denied), *_skipped("says", "authentic", "key", *TOKEN_RULES, *REQUEST_RULES))
     where = Check("token", Verdict.OK, f"{door.accepted.dialect}, in the {found.transport}")
@@ -65,14 +65,6 @@ def explain(
     authentic = Check("authentic", Verdict.OK)
     asked = seen.at(found.path, found.query)
     return (where, says, authentic, _key(claims, realm, ring, now), *_rules(claims, asked, realm, now))
-
-
-def _locate(request: Request, realm: Realm, dialects: Mapping[str, Spec]) -> tuple[Door, Found]:
-    for door in doors_of(realm, dialects):
-        found = door.dialect.locate(request, door.accepted.carriage, realm.prefix)
-        if found is not None:
-            return door, found
-    raise Denied(Reason.ABSENT)
 
 
 def _says(dialect: Dialect, found: Found) -> Check:

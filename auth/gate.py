@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from auth.carriage import Carriage, Found, Signed, Transport
 from auth.claims import Claims
-from auth.dialects import DIALECTS
+from auth.dialects import DIALECTS, session
 from auth.dialects.dialect import Dialect, Spec
 from auth.enforce import enforce, judge_token
 from auth.errors import Denied, Misuse, Reason
@@ -59,6 +59,20 @@ def _made(accepted: Accepted, dialects: Mapping[str, Spec]) -> Dialect:
     return spec.make(options)
 
 
+def located(doors: tuple[Door, ...], request: Request, prefix: str) -> tuple[Door, Found]:
+    """The first door whose dialect finds its token, cookies after everything else. Denied(ABSENT) when none does."""
+    by_cookie: tuple[Door, Found] | None = None
+    for door in doors:
+        found = door.dialect.locate(request, door.accepted.carriage, prefix)
+        if found is not None and found.transport is not Transport.COOKIE:
+            return door, found
+        if found is not None and by_cookie is None:
+            by_cookie = (door, found)
+    if by_cookie is None:
+        raise Denied(Reason.ABSENT)
+    return by_cookie
+
+
 class Gate:
     """Admits requests to a realm and mints tokens for it; keeps nothing but tokens that it has verified."""
 
@@ -68,7 +82,7 @@ class Gate:
         """`remember` bounds the verified tokens kept per dialect. Misuse as for `doors_of`."""
         self.realm = realm
         self._doors = doors_of(realm, dialects)
-        self._verified = tuple(VerifiedTokens(remember) for _ in self._doors)
+        self._verified = {door.accepted.dialect: VerifiedTokens(remember) for door in self._doors}
 
     def __repr__(self) -> str:
         return f"Gate({self.realm.prefix})"
@@ -81,24 +95,19 @@ class Gate:
         if request.method == "OPTIONS":
             return self._let_pass(request)
         seen = self.realm.as_seen(request)
-        for door, verified in zip(self._doors, self._verified, strict=True):
-            accepted = door.accepted
-            found = door.dialect.locate(seen, accepted.carriage, self.realm.prefix)
-            if found is not None:
-                ring = ring_of(rings, accepted.keys)
-                claims = _verify(door.dialect, found, ring, verified)
-                self._judge(claims, found, seen, ring, now)
-                return Grant(
-                    claims, found.token, found.transport, found.path, found.query, accepted.carriage, found.parts
-                )
-        raise Denied(Reason.ABSENT)
+        door, found = located(self._doors, seen, self.realm.prefix)
+        accepted = door.accepted
+        ring = ring_of(rings, accepted.keys)
+        claims = _verify(door.dialect, found, ring, self._verified[accepted.dialect])
+        self._judge(claims, found, seen, ring, now)
+        return Grant(claims, found.token, found.transport, found.path, found.query, accepted.carriage, found.parts)
 
     def mint(self, claims: Claims, rings: Rings, now: float, url: str | None = None) -> Token:
         """A token that this gate will admit, signed with the ring's current key.
 
-        The dialect is `claims.dialect`, or the realm's first. `url` is what the token is for, in dialects that sign the
-        URL itself. Misuse when the ring has no key to sign with, when the realm would refuse the token anyway, and when
-        the dialect cannot say the claims.
+        The dialect is `claims.dialect`, or the realm's first that is no internal one. `url` is what the token is for,
+        in dialects that sign the URL itself. Misuse when the ring has no key to sign with, when the realm would refuse
+        the token anyway, and when the dialect cannot say the claims.
         """
         return self._mint(self._minting(claims), claims, rings, now, url)
 
@@ -132,7 +141,8 @@ class Gate:
         objection = judge_token(claims, self.realm.policy, max(now, claims.not_before or 0, claims.issued_at or 0))
         if objection is not None:
             raise Misuse(f"{self.realm.prefix} would refuse the token: {objection}")
-        key = ring_of(rings, accepted.keys).signer(now)
+        ring = ring_of(rings, accepted.keys)
+        key = ring.signer(now, session.FAMILIES) if accepted.is_internal else ring.signer(now)
         if key is None:
             raise Misuse("the ring has no key in force to sign with")
         target = None if url is None else self._bare(door, url)
@@ -164,7 +174,7 @@ class Gate:
 
     def _minting(self, claims: Claims) -> Door:
         for door in self._doors:
-            if claims.dialect in {"", door.accepted.dialect}:
+            if claims.dialect == door.accepted.dialect or (not claims.dialect and not door.accepted.is_internal):
                 return door
         raise Misuse(f"{self.realm.prefix} does not accept {claims.dialect}")
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import InitVar, dataclass, field
 from enum import StrEnum
 from itertools import islice
@@ -157,9 +157,16 @@ class KeyRing:
         """
         return tuple(islice((key for key in self._lasting if key.accepts(algorithm_name)), MAX_CANDIDATES))
 
-    def signer(self, now: float) -> Key | None:
-        """The key to sign with: of those that may sign now, the one that began last; the ring's later one of equals."""
-        able = [key for key in reversed(self.keys) if key.may_sign and key.state(now) is KeyState.ACTIVE]
+    def signer(self, now: float, families: Container[Family] = frozenset(Family)) -> Key | None:
+        """The key to sign with: of those of the families that may sign now, the one that began last.
+
+        Of equals it is the ring's later one.
+        """
+        able = [
+            key
+            for key in reversed(self.keys)
+            if key.may_sign and key.state(now) is KeyState.ACTIVE and family(key.algorithm) in families
+        ]
         return max(able, key=lambda key: key.signs_since, default=None)
 
 

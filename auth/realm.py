@@ -22,6 +22,8 @@ class Accepted:
     carriage: Carriage = field(default_factory=Carriage)
     options: Options | None = None  # None: the dialect's defaults
     keys: str = ""  # the ring's name, where a gate is given several
+    # Tokens of our own, which tell themselves from all others: they may share a name, and are minted by name only.
+    is_internal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,8 @@ class Realm:
     """A mount that lets in tokens only.
 
     Configuration binds dialects to a prefix; a request cannot choose a weaker one. Of several, the first in
-    order that locates a token answers for the request, and no other is asked after it has refused.
+    order that locates a token answers for the request, and no other is asked after it has refused. Cookies, which a
+    browser sends unasked, come after everything that was sent on purpose.
     """
 
     prefix: str  # "/vod", or "/" for everything
@@ -49,7 +52,8 @@ class Realm:
         if not self.accepts:
             raise Misuse("a realm accepts at least one dialect")
         for one, other in combinations(self.accepts, 2):
-            if one.dialect == other.dialect or one.carriage.overlaps(other.carriage):
+            may_share = one.is_internal != other.is_internal
+            if one.dialect == other.dialect or (one.carriage.overlaps(other.carriage) and not may_share):
                 raise Misuse(f"{one.dialect} and {other.dialect} would read the same token: name them apart")
         if self.public_origin is not None and Url.parse(self.public_origin).path != "/":
             raise Misuse("a public origin is a scheme and a host")

@@ -8,11 +8,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from auth.dialects.session import FAMILIES
 from cache import BadRedisUrl, SecondTierUnavailable
 from cache.l2_redis import RedisLimits, RedisSecondTier
 from cache.outcome import Result
 from origin.keyrings import read_rings
 from origin.keystore.fault import Fault, KeystoreError
+from origin.realms import exchanged
 from origin.server.loop import LoopUnavailableError, has_c_parser, loop_factory
 from origin.settings import Mount, Settings
 from origin.storage.mounts import BadStorageUrl, open_store
@@ -56,7 +58,12 @@ async def examine(settings: Settings) -> list[Diagnosis]:
     """Every diagnosis, in the order in which a request meets its subjects."""
     rings = [_ring(name, settings) for name in settings.keyrings]
     mounts = [_mount(mount) for mount in settings.mount]
-    return [_parser(), _loop(settings), *await asyncio.gather(*rings, *mounts, _redis(settings))]
+    sessions = [
+        _sessions(mount, name, settings)
+        for mount in settings.mount
+        if (name := mount.session.keys or mount.keys) is not None and exchanged(mount)
+    ]
+    return [_parser(), _loop(settings), *await asyncio.gather(*rings, *mounts, *sessions, _redis(settings))]
 
 
 def _parser() -> Diagnosis:
@@ -91,6 +98,18 @@ async def _ring(name: str, settings: Settings) -> Diagnosis:
         return Diagnosis(subject, is_ok=True, finding=f"{len(ring.keys)} keys that verify")
     remedy = f"headgate keys new {where.file or 'FILE'}, unless this ring only verifies"
     return Diagnosis(subject, is_ok=False, finding=f"{len(ring.keys)} keys, none can sign now", remedy=remedy)
+
+
+async def _sessions(mount: Mount, name: str, settings: Settings) -> Diagnosis:
+    subject = f"sessions of {mount.prefix}"
+    try:
+        signer = (await read_rings(settings, (name,)))[name].signer(time.time(), FAMILIES)
+    except KeystoreError as error:
+        return Diagnosis(subject, is_ok=False, finding=str(error), remedy="see its key ring")
+    if signer is None:
+        remedy = 'name a ring with an HS256 key in mount.session.keys, or set mount.session.exchange to "never"'
+        return Diagnosis(subject, is_ok=False, finding="no key signs them, so no manifest is served", remedy=remedy)
+    return Diagnosis(subject, is_ok=True, finding=f"{signer.id} signs them")
 
 
 async def _mount(mount: Mount) -> Diagnosis:

@@ -12,7 +12,7 @@ def realm_of(mount: Mount) -> Realm:
     """The realm of a signed mount."""
     return Realm(
         prefix=mount.prefix,
-        accepts=tuple(_accepted(mount, dialect) for dialect in mount.dialects),
+        accepts=(*_session(mount), *(_accepted(mount, dialect) for dialect in mount.dialects)),
         public_origin=mount.public_url,
         policy=Policy(
             issuers=frozenset(mount.issuers),
@@ -21,6 +21,21 @@ def realm_of(mount: Mount) -> Realm:
             scope_required=mount.require_path_scope,
         ),
     )
+
+
+def exchanged(mount: Mount) -> frozenset[str]:
+    """The dialects of a signed mount whose tokens are exchanged for sessions."""
+    if mount.propagate == "none" or mount.session.exchange == "never":
+        return frozenset()
+    return frozenset(name for name in mount.dialects if mount.session.exchange == "always" or name != "jwt")
+
+
+def _session(mount: Mount) -> tuple[Accepted, ...]:
+    """What a viewer goes on with is asked for most, so it is looked for first."""
+    if not exchanged(mount):
+        return ()
+    keys = mount.session.keys or mount.keys or ""
+    return (Accepted("session", Carriage(mount.token_name), keys=keys, is_internal=True),)
 
 
 def _accepted(mount: Mount, dialect: str) -> Accepted:

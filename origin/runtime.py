@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import secrets
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
@@ -15,7 +16,7 @@ from pathlib import Path
 import msgspec
 from aiohttp import web
 
-from auth import DIALECTS, Accepted, Carriage, Gate, KeyRing, Realm, Transport, public_jwks
+from auth import DIALECTS, Accepted, Carriage, Gate, KeyRing, Realm, SessionPolicy, Transport, public_jwks
 from auth import Policy as TokenPolicy
 from cache import Cache, MemoryTier
 from cache import Policy as TierPolicy
@@ -29,7 +30,7 @@ from origin.edge.handler import PublicHandler
 from origin.edge.lifetimes import CachePolicy
 from origin.edge.manifest import Manifest, ManifestCodec
 from origin.edge.manifests import Manifests
-from origin.edge.mount import Mount, Propagation, Protection
+from origin.edge.mount import Exchange, Mount, Propagation, Protection
 from origin.edge.pages import Pages, keys_page, time_page
 from origin.edge.playback import Playback
 from origin.edge.rate_limit import RateLimit
@@ -46,7 +47,7 @@ from origin.manifests.template import REASONS
 from origin.media.target import MountName
 from origin.ops.health import Health
 from origin.ops.routes import admin_application
-from origin.realms import realm_of
+from origin.realms import exchanged, realm_of
 from origin.serving.edge_facts import EdgeFacts, FieldNames
 from origin.serving.forwarded import TrustedProxies
 from origin.serving.geo import GeoDatabase
@@ -65,6 +66,8 @@ _log = logging.getLogger(__name__)
 
 # How often the loop's lateness is measured, in seconds.
 _LAG_EVERY = 0.5
+# Nobody can guess a session's id, nor meet another's.
+_SESSION_ID_BYTES = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,8 +216,8 @@ def _protection(mount: settings.Mount, configured: settings.Settings, rings: Key
         return None
     proof: EdgeProof | None = None
     if mount.edge.trust != "none":
-        secrets = tuple(secret.get_secret_value().encode() for secret in mount.edge.secrets)
-        proof = EdgeProof(Trust(mount.edge.trust), mount.edge.header.lower(), secrets)
+        words = tuple(secret.get_secret_value().encode() for secret in mount.edge.secrets)
+        proof = EdgeProof(Trust(mount.edge.trust), mount.edge.header.lower(), words)
     realm = realm_of(mount)
     return Protection(
         gate=Gate(realm),
@@ -224,6 +227,7 @@ def _protection(mount: settings.Mount, configured: settings.Settings, rings: Key
         annex_i=mount.dash_define == "annex-i",
         proof=proof,
         missed=_missed(configured, rings, realm),
+        exchange=_exchange(mount),
         limits=Limits(
             max_streams=mount.limits.max_streams,
             evicts=mount.limits.stream_policy == "evict",
@@ -268,6 +272,14 @@ def _api_keys(configured: settings.Settings) -> ApiKeys:
             for name, key in configured.admin.api_keys.items()
         }
     )
+
+
+def _exchange(mount: settings.Mount) -> Exchange | None:
+    dialects, session = exchanged(mount), mount.session
+    if not dialects:
+        return None
+    policy = SessionPolicy(session.ttl_seconds, session.max_seconds, session.renewal_window)
+    return Exchange(dialects, policy, partial(secrets.token_urlsafe, _SESSION_ID_BYTES))
 
 
 def _cors(configured: Cors) -> CorsPolicy:

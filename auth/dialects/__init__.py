@@ -21,6 +21,7 @@ from auth.dialects import (
     media_cdn,
     mux,
     secure_link,
+    session,
     uri_signing,
     url_sig,
 )
@@ -55,7 +56,6 @@ DIALECTS: dict[str, Spec] = {
         fastly.Fastly, fastly.FastlyOptions, Carriage("token", frozenset({Transport.QUERY})), is_for_urls=True
     ),
     gcore.NAME: Spec(gcore.Gcore, gcore.GcoreOptions, Carriage("md5", frozenset({Transport.QUERY})), is_for_urls=True),
-    jwt.NAME: Spec(lambda _options: jwt.Jwt()),
     keycdn.NAME: Spec(
         lambda _options: keycdn.KeyCdn(), carriage=Carriage("token", frozenset({Transport.QUERY})), is_for_urls=True
     ),
@@ -66,4 +66,5 @@ DIALECTS: dict[str, Spec] = {
     ),
     mux.NAME: Spec(mux.Mux, mux.MuxOptions, mux.CARRIAGE),
     url_sig.NAME: Spec(url_sig.UrlSig, url_sig.UrlSigOptions, url_sig.CARRIAGE, is_for_urls=True),
+    session.NAME: Spec(lambda _options: session.Session(), is_internal=True),
 }

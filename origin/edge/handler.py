@@ -21,6 +21,8 @@ from origin.edge.playback import METHODS as PLAYBACK_METHODS
 from origin.edge.playback import PREFIX as PLAYBACK_PREFIX
 from origin.edge.playback import Playback
 from origin.edge.remembered import recall
+from origin.edge.renewals import renewal_fields
+from origin.edge.sessions import renewed_cookie
 from origin.http.caching import Timing, fold_vary, server_timing
 from origin.http.cors import cors_headers, preflight
 from origin.http.problem import Problem, problem_reply
@@ -36,6 +38,7 @@ from origin.storage.store import StoreError
 
 _log = logging.getLogger(__name__)
 
+_SUCCESS = range(200, 300)
 METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _PLAYBACK, _PLAYBACK_METHODS = f"{PLAYBACK_PREFIX}/", frozenset(PLAYBACK_METHODS)
 _EVERY_ANSWER: tuple[Header, ...] = (("X-Content-Type-Options", "nosniff"),)
@@ -156,7 +159,10 @@ class PublicHandler:
             reply = await self._manifest(Viewing(mount, self._names, target, admission, inbound), exchange, now)
         else:
             reply = await answer_object(mount, target, admission, inbound, now)
-        return _not_there(admission.audience, exchange) if reply is None else reply
+            reply = None if reply is None else reply.with_headers(*renewed_cookie(mount, target, admission, now))
+        if reply is None:
+            return _not_there(admission.audience, exchange)
+        return _with_renewal(reply, renewal_fields(mount, admission, inbound, now))
 
     async def _admit(self, mount: Mount, inbound: Inbound, exchange: Exchange, now: float) -> Admission:
         try:
@@ -167,6 +173,7 @@ class PublicHandler:
         if admission.grant is not None:
             claims = admission.grant.claims
             exchange.dialect, exchange.token_id = claims.dialect, claims.token_id or ""
+            exchange.session_id = claims.session_id or ""
         return admission
 
     async def _recall(self, mount: Mount, admission: Admission, asset: str, exchange: Exchange) -> None:
@@ -195,6 +202,12 @@ class PublicHandler:
         exchange.reason = "internal_error"
         _log.error("request %s failed", exchange.request_id, exc_info=error)
         return problem_reply(Problem(500, "internal_error"))
+
+
+def _with_renewal(reply: Reply, fields: tuple[Header, ...]) -> Reply:
+    """A token is renewed by what succeeds (RFC 9246 §3), and no answer sets two cookies for it."""
+    has_cookie = any(name == "Set-Cookie" for name, _ in reply.headers)
+    return reply.with_headers(*fields) if reply.status in _SUCCESS and not has_cookie else reply
 
 
 def _not_there(audience: Audience, exchange: Exchange) -> Reply:

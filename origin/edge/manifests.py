@@ -7,17 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from auth import Transport
 from cache import Cache, CacheKey, Entry, Hit, Lifetime, Loaded
 from origin.edge.admission import Admission
 from origin.edge.boundaries import boundary_for
 from origin.edge.cache_states import status_of
 from origin.edge.codings import PREFERENCE, PREFERENCE_QUICK, WORTH_IT
-from origin.edge.cookies import token_cookie
 from origin.edge.lifetimes import Audience, lifetime_headers
 from origin.edge.manifest import MAX_MANIFEST_BYTES, Manifest, Rendering
-from origin.edge.mount import Mount, Propagation, Protection
-from origin.edge.propagation import Carry, Place, carry_for, splice
+from origin.edge.mount import Mount, Protection
+from origin.edge.propagation import Carry, Place, splice
+from origin.edge.sessions import Onward, hand_on
 from origin.http.caching import age, cache_status
 from origin.http.conditions import Conditions
 from origin.http.negotiation import choose_coding
@@ -26,6 +25,7 @@ from origin.http.represent import Representation, represent
 from origin.http.spans import ByteSpan
 from origin.manifests.references import origin_of
 from origin.manifests.template import Malformed, Spliced
+from origin.media.kinds import Kind
 from origin.media.target import MountName, Target
 from origin.serving.exchange import Exchange
 from origin.serving.inbound import Inbound
@@ -72,24 +72,27 @@ class Manifests:
             hit = await self._look_up(viewing.mount, viewing.target)
             manifest = hit.entry.value
             exchange.cache = hit.outcome
-            rendering, token = await _render(viewing, manifest)
+            await _understood(viewing, manifest)
+            onward = _onward(viewing, manifest, now)
+            exchange.session_id, exchange.kind = onward.session_id, manifest.kind
+            if onward.redirect is not None:
+                return onward.redirect
+            rendering, token = await _render(viewing, manifest, onward)
         except (Malformed, TooLargeError) as error:
             if viewing.mount.protection is None:
                 raise
             refused = error if isinstance(error, Malformed) else Malformed("manifest_too_large")
             self._refused(viewing.mount.label, refused.reason)
             raise refused from None
-        exchange.kind = manifest.kind
         body = rendering.body(token)
         coding = _coding(viewing, len(body), is_shared=rendering.is_shared)
-        cookies = _cookies(viewing, now)
-        has_token = bool(cookies) or not rendering.is_shared
+        has_token = bool(onward.cookies) or not rendering.is_shared
         representation = Representation(
             source=body if coding is None else await rendering.coded(body, coding),
             content_type=viewing.target.content_type,
             etag=rendering.etag(body).for_coding(coding),
             modified=manifest.modified,
-            headers=(*_headers(viewing, hit, coding, has_token=has_token), *cookies),
+            headers=(*_headers(viewing, hit, coding, has_token=has_token), *onward.cookies),
         )
         conditions = Conditions.from_fields(viewing.inbound.facts.headers)
         return represent(viewing.inbound.method, conditions, representation, now, boundary_for(conditions))
@@ -129,16 +132,25 @@ async def _load(mount: Mount, target: Target, previous: Entry[Manifest] | None) 
     return Loaded(manifest, lifetime)
 
 
-async def _render(viewing: Viewing, manifest: Manifest) -> tuple[Rendering, bytes]:
+async def _understood(viewing: Viewing, manifest: Manifest) -> None:
+    """Compile it, and on a signed mount raise the `Malformed` that it is."""
+    compiled = await manifest.compiled()
+    if isinstance(compiled, Malformed) and viewing.mount.protection is not None:
+        raise Malformed(compiled.reason, compiled.detail)
+
+
+def _onward(viewing: Viewing, manifest: Manifest, now: float) -> Onward:
+    is_kept = manifest.kind is Kind.MULTIVARIANT or manifest.live_target_duration is None
+    return hand_on(viewing.mount, viewing.target, viewing.admission, now, is_kept=is_kept)
+
+
+async def _render(viewing: Viewing, manifest: Manifest, onward: Onward) -> tuple[Rendering, bytes]:
     """The rendering, and the token that goes into it (empty where all viewers share it)."""
     compiled = await manifest.compiled()
     protection = viewing.mount.protection
-    if protection is None:
+    if protection is None or isinstance(compiled, Malformed):
         return await manifest.rendering(Carry.NOTHING, lambda: Spliced((manifest.body,))), b""
-    if isinstance(compiled, Malformed):
-        raise Malformed(compiled.reason, compiled.detail)
-    grant, facts = viewing.admission.grant, viewing.inbound.facts
-    carry = carry_for(protection.propagation, None if grant is None else grant.transport)
+    facts, carry = viewing.inbound.facts, onward.carry
 
     def make() -> Spliced:
         try:
@@ -150,9 +162,9 @@ async def _render(viewing: Viewing, manifest: Manifest) -> tuple[Rendering, byte
     rendering = await manifest.rendering((carry, viewing.admission.path, facts.scheme, facts.authority), make)
     if rendering.is_shared:
         return rendering, b""
-    if grant is None or grant.token is None:
+    if onward.token is None:
         raise Malformed("reference_unprotectable", "a URI needs a token, and the pull has none")
-    return rendering, quote(grant.token.reveal(), safe="").encode()
+    return rendering, quote(onward.token.reveal(), safe="").encode()
 
 
 def _place(viewing: Viewing, protection: Protection) -> Place:
@@ -192,18 +204,3 @@ def _headers(viewing: Viewing, hit: Hit[Manifest], coding: str | None, *, has_to
         cache_status(status_of(hit.outcome, hit.entry.lifetime.fresh - hit.age_seconds)),
         age(hit.age_seconds),
     )
-
-
-def _cookies(viewing: Viewing, now: float) -> tuple[Header, ...]:
-    """In cookie mode a token that came another way is set as a cookie for the asset, for as long as it is valid.
-
-    A file at the mount's top belongs to no asset, and what it names lies beside it: its cookie goes to the whole mount.
-    What the cookie opens there is still up to the token's own scope.
-    """
-    protection, grant = viewing.mount.protection, viewing.admission.grant
-    if protection is None or protection.propagation is not Propagation.COOKIE or grant is None or grant.token is None:
-        return ()
-    if grant.transport is Transport.COOKIE:
-        return ()
-    folder = quote(f"{viewing.mount.name.prefix.rstrip('/')}/{viewing.target.asset}").rstrip("/")
-    return (token_cookie(protection.token_name, grant.token, f"{folder}/", grant.claims.expires, now),)

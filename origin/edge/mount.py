@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from auth import Gate, Rings
+from auth import Gate, Rings, SessionPolicy
 from origin.edge.edge_proof import EdgeProof
 from origin.edge.lifetimes import CachePolicy
 from origin.http.cors import CorsPolicy
@@ -27,6 +27,15 @@ class Propagation(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Exchange:
+    """Tokens of these dialects are exchanged for sessions of our own, which the gate accepts as well."""
+
+    dialects: frozenset[str]
+    policy: SessionPolicy
+    new_id: Callable[[], str]
+
+
+@dataclass(frozen=True, slots=True)
 class Protection:
     """What makes a mount a signed one."""
 
@@ -38,6 +47,7 @@ class Protection:
     proof: EdgeProof | None  # how a CDN edge shows that it is ours
     missed: Callable[[], Awaitable[bool]] | None = None  # looks for newer keys; whether there are any
     limits: Limits = field(default_factory=Limits)
+    exchange: Exchange | None = None  # None: every token goes on as it is
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,4 +21,5 @@ class Exchange:
     reason: str = ""  # of a refusal or a failure
     dialect: str = ""
     token_id: str = ""
+    session_id: str = ""
     started_at: float = field(default_factory=time.perf_counter)

@@ -54,5 +54,6 @@ def _record(request: web.BaseRequest, exchange: Exchange, status: int, sent: int
         reason=exchange.reason,
         dialect=exchange.dialect,
         token_id=exchange.token_id,
+        session_id=exchange.session_id,
         request_id=exchange.request_id,
     )

@@ -43,6 +43,7 @@ def findings(settings: Settings, dialects: Collection[str]) -> Iterator[Finding]
         yield from _cors_findings(at, mount)
         yield from _edge_findings(at, mount)
         yield from _limit_findings(at, mount)
+        yield from _session_findings(at, mount, settings.keyrings)
 
 
 def _listener_findings(settings: Settings) -> Iterator[Finding]:
@@ -154,3 +155,14 @@ def _limit_findings(at: str, mount: Mount) -> Iterator[Finding]:
     if mount.access == "open" and mount.limits.max_streams:
         hint = 'remove it, or set access = "signed"'
         yield Finding(Problem(f"{at}.limits.max_streams", "has no effect on an open mount", hint), (f"{at}.access",))
+
+
+def _session_findings(at: str, mount: Mount, rings: Collection[str]) -> Iterator[Finding]:
+    session, key = mount.session, f"{at}.session"
+    if session.keys is not None and session.keys not in rings:
+        hint = did_you_mean(session.keys, rings) or f"add a table [keyrings.{session.keys}]"
+        yield Finding(Problem(f"{key}.keys", f'names the key ring "{session.keys}", which does not exist', hint))
+    if session.renewal_window > session.ttl_seconds:
+        yield Finding(Problem(f"{key}.renew_seconds", "is longer than a token lives"), (f"{key}.ttl_seconds",))
+    if session.ttl_seconds > session.max_seconds:
+        yield Finding(Problem(f"{key}.ttl_seconds", "is longer than a session lasts"), (f"{key}.max_seconds",))

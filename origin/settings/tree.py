@@ -53,6 +53,7 @@ DashDefine = Literal["rewrite", "annex-i"]
 Trust = Literal["none", "verifies", "asks"]
 StreamPolicy = Literal["reject", "evict"]
 OnStoreFailure = Literal["deny", "allow"]
+Exchange = Literal["never", "external", "always"]
 
 
 class Table(BaseModel):
@@ -256,6 +257,39 @@ class MountToken(Table):
     )
 
 
+class MountSession(Table):
+    """The tokens of Headgate's own that a viewer goes on with, below the manifest that another token has opened."""
+
+    exchange: Exchange = Field(
+        "external",
+        description="Whose tokens are exchanged for a session's: of every dialect but jwt (`external`), of all "
+        "(`always`), of none (`never`). Where propagate is `none`, there is nothing to exchange for.",
+    )
+    keys: RingName | None = Field(
+        None, description="Name of the key ring, which holds an HS256 key; without it the mount's own `keys`."
+    )
+    ttl_seconds: WholeSeconds = Field(
+        600,
+        ge=1,
+        description="Lifetime of a session's token where it is handed out anew all the time: in a cookie, "
+        "in the URLs of a live playlist.",
+    )
+    max_seconds: WholeSeconds = Field(
+        14_400,
+        ge=1,
+        description="When a session ends, however often it is renewed; also the lifetime of a token "
+        "that a player keeps, as in the URLs of a VOD playlist.",
+    )
+    renew_seconds: WholeSeconds | None = Field(
+        None, ge=1, description="How long before its end a token has a successor; without it half of `ttl_seconds`."
+    )
+
+    @property
+    def renewal_window(self) -> int:
+        """`renew_seconds`, or what stands for it."""
+        return max(1, self.ttl_seconds // 2) if self.renew_seconds is None else self.renew_seconds
+
+
 class Mount(Table):
     """A URL prefix, the storage behind it, and who may have what is there."""
 
@@ -303,6 +337,7 @@ class Mount(Table):
     cache: MountCache = Field(MountCache(), description="How long answers may be kept, here and at the edge.")
     edge: MountEdge = Field(MountEdge(), description="What the edge in front is trusted with.")
     limits: MountLimits = Field(MountLimits(), description="What is remembered of tokens.")
+    session: MountSession = Field(MountSession(), description="What tokens are exchanged for.")
 
 
 class Playback(Table):

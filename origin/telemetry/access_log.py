@@ -43,6 +43,7 @@ class AccessRecord:
     reason: str = ""
     dialect: str = ""
     token_id: str = ""
+    session_id: str = ""
     request_id: str = ""
 
 
@@ -77,6 +78,7 @@ def line(record: AccessRecord, redactor: Redactor) -> bytes:
         "headgate.reason": record.reason,
         "headgate.dialect": record.dialect,
         "headgate.token_id": _text(redact_text(record.token_id), _MAX_WORD),
+        "headgate.session_id": _text(redact_text(record.session_id), _MAX_WORD),
         "headgate.request_id": _text(record.request_id, _MAX_WORD),
     }
     fields.update((name, value) for name, value in optional.items() if value)

@@ -23,7 +23,7 @@ from auth.realm import Accepted, Realm
 from auth.request import Request
 from auth.scope import PathScope
 from auth.secret import Secret, Token
-from tests.auth.samples import CLAIMS, HMAC_KEY, NOW, RING, SECRET, get, token
+from tests.auth.samples import CLAIMS, HMAC_KEY, NOW, RING, SECRET, get, key_of, token
 
 REALM = Realm("/vod")
 CLAIM = Claims(expires=NOW + 60, scope=PathScope.prefix("/vod/film"))
@@ -294,3 +294,42 @@ def test_public_objects_show_no_token_and_no_secret() -> None:
         assert minted.reveal()[-20:] not in shown
         assert SECRET.decode() not in shown
         assert "HUSH" not in shown
+
+
+OWN = Claims(
+    issued_at=NOW,
+    expires=NOW + 60,
+    session_ends=NOW + 60,
+    session_id="s-1",
+    scope=PathScope.prefix("/vod/film"),
+    dialect="session",
+)
+TWO_STEPS = Realm("/vod", accepts=(Accepted("session", is_internal=True), Accepted("jwt")))
+
+
+def test_own_tokens_share_the_name_of_others_and_are_minted_by_name_only() -> None:
+    gate = Gate(TWO_STEPS)
+    for claims, dialect in ((OWN, "session"), (CLAIM, "jwt")):
+        text = gate.mint(claims, RING, NOW).reveal()
+        assert gate.admit(get(query=f"token={text}"), RING, NOW).claims.dialect == dialect
+
+
+def test_own_tokens_are_signed_with_a_keyed_hash_whatever_else_the_ring_holds() -> None:
+    newer = replace(key_of(Algorithm.ES256), not_before=NOW - 1)
+    ring = KeyRing([HMAC_KEY, newer])
+    gate = Gate(TWO_STEPS)
+    minted = {claims.dialect: gate.mint(claims, ring, NOW).reveal() for claims in (OWN, CLAIM)}
+    keys = [gate.admit(get(query=f"token={text}"), ring, NOW).claims.key_id for text in minted.values()]
+    assert keys == ["k1", "ES256"]
+    with pytest.raises(Misuse, match="no key"):
+        gate.mint(OWN, KeyRing([newer]), NOW)
+
+
+@pytest.mark.parametrize("first", ["session", "jwt"])
+def test_a_cookie_of_one_dialect_does_not_hide_a_token_of_another(first: str) -> None:
+    gate = Gate(TWO_STEPS)
+    expired = gate.mint(replace(OWN, expires=NOW + 1), RING, NOW).reveal()
+    own, jwt = (gate.mint(claims, RING, NOW).reveal() for claims in (OWN, CLAIM))
+    query, cookie = (own, token(CLAIMS | {"exp": 1})) if first == "session" else (jwt, expired)
+    request = replace(get(query=f"token={query}"), cookies=(("token", cookie),))
+    assert gate.admit(request, RING, NOW + 2).claims.dialect == first

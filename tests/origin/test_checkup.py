@@ -120,3 +120,22 @@ async def test_no_redis_and_no_password_shown(folder: Path, options: str, findin
 async def test_a_diagnosis_for_programs(folder: Path) -> None:
     one = (await diagnoses(folder))["Redis"]
     assert one.as_dict() == {"name": "Redis", "is_ok": True, "finding": one.finding, "remedy": ""}
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "is_ok", "finding"),
+    [
+        (Algorithm.HS512, True, "own signs them"),
+        (Algorithm.ES256, False, "no key signs them, so no manifest is served"),
+        (None, False, "does not exist"),
+    ],
+)
+async def test_sessions_need_a_key(folder: Path, algorithm: Algorithm | None, is_ok: bool, finding: str) -> None:
+    if algorithm is not None:
+        await asyncio.to_thread(write_ring, folder / "own.json", KeyRing([new_key(algorithm, "own")]))
+    mount = {"prefix": "/vod", "storage": "file:media", "access": "signed", "keys": "main"}
+    rings = {"main": {"file": "keys.json"}, "own": {"file": "own.json"}}
+    found = await diagnoses(folder, keyrings=rings, mount=[mount | {"session": {"exchange": "always", "keys": "own"}}])
+    one = found["sessions of /vod"]
+    assert (one.is_ok, bool(one.remedy)) == (is_ok, not is_ok)
+    assert finding in one.finding

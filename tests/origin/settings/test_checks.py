@@ -46,6 +46,9 @@ def judge(tables: dict[str, object]) -> tuple[Problem, ...]:
         (SIGNED | {"edge": {"trust": "verifies"}}, "mount[0].edge.secrets"),
         (SIGNED | {"edge": {"secrets": [SECRET]}}, "mount[0].edge.secrets"),
         (SIGNED | {"edge": {"trust": "asks", "secrets": [SECRET, SECRET]}}, "mount[0].edge.secrets"),
+        (SIGNED | {"session": {"keys": "mian"}}, "mount[0].session.keys"),
+        (SIGNED | {"session": {"ttl_seconds": 20, "renew_seconds": 21}}, "mount[0].session.renew_seconds"),
+        (SIGNED | {"session": {"ttl_seconds": 20, "max_seconds": 19}}, "mount[0].session.ttl_seconds"),
     ],
 )
 def test_one_rule_broken(mount: dict[str, object], key: str) -> None:
@@ -62,6 +65,7 @@ def test_one_rule_broken(mount: dict[str, object], key: str) -> None:
         SIGNED | {"propagate": "cookie", "cors": {"origins": []}},
         SIGNED | {"edge": {"trust": "asks", "secrets": [SECRET, SECRET + "2"]}},
         SIGNED | {"limits": {"max_streams": 2, "stream_policy": "evict", "lease_seconds": 5}},
+        SIGNED | {"session": {"keys": "main", "ttl_seconds": 1, "max_seconds": 1}},
     ],
 )
 def test_what_fits_together(mount: dict[str, object]) -> None:

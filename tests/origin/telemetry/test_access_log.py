@@ -30,6 +30,7 @@ RECORD = AccessRecord(
     reason="ok",
     dialect="jwt",
     token_id="session-7",
+    session_id="s-1",
     request_id="r-1",
 )
 
@@ -81,6 +82,7 @@ def test_a_line_names_everything_in_ecs_words() -> None:
         "headgate.reason": "ok",
         "headgate.dialect": "jwt",
         "headgate.token_id": "session-7",
+        "headgate.session_id": "s-1",
         "headgate.request_id": "r-1",
     }
 
