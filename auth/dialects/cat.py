@@ -2,9 +2,10 @@
 
 A token rides in the header field, the cookie or the query parameter that implementations of CTA-5007 use. Enforced
 are the registered claims, `catu` (URI), `catm` (methods), `catnip` (networks and autonomous systems), `cath` (headers),
-`catalpn`, `cattpk` and `cattprint` (TLS), `catgeoiso3166`, `catgeocoord` and `geohash` (places), and `catreplay` 1
-(one use). `catr` and `catif` say how to answer. Every other claim that restricts, and every critical one, is refused:
-`catgeoalt`, `catpor`, `catreplay` 2, and the composite claims. Claims outside of all this restrict nothing.
+`catalpn`, `cattpk` and `cattprint` (TLS), `catgeoiso3166`, `catgeocoord` and `geohash` (places), `cnf` with `catdpop`
+(proof of possession), and `catreplay` 1 (one use). `catr` and `catif` say how to answer. Every other claim that
+restricts, and every critical one, is refused: `catgeoalt`, `catpor`, `catreplay` 2, and the composite claims. Claims
+outside of all this restrict nothing.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from auth.cat_claims import (
     CONDITION_CLAIMS,
     IPV4,
     IPV6,
+    bound_to,
     list_of,
     malformed,
     read_client,
@@ -50,10 +52,10 @@ CARRIAGE = Carriage("cat", header="cta-common-access-token")
 VERSION = 1
 
 # Labels (IANA registry of CWT claims).
-ISS, SUB, AUD, EXP, NBF, IAT, CTI, CNF = range(1, 9)
+ISS, SUB, AUD, EXP, NBF, IAT, CTI = range(1, 8)
 OR, NOR, AND, ENC, CRIT = range(41, 46)
 CATREPLAY, CATPOR, CATV, CATNIP, CATU, CATM = range(308, 314)
-CATGEOALT, CATDPOP, CATIF, CATR = 318, 321, 322, 323
+CATGEOALT, CATIF, CATR = 318, 322, 323
 
 _NAMES = {
     1: "iss",
@@ -90,7 +92,7 @@ _NAMES = {
 }
 _TEXTS = {"issuer": ISS, "subject": SUB}
 _TIMES = {"not_before": NBF, "expires": EXP, "issued_at": IAT}
-_REFUSED = frozenset({OR, NOR, AND, ENC, CATPOR, CATGEOALT, CNF, CATDPOP})
+_REFUSED = frozenset({OR, NOR, AND, ENC, CATPOR, CATGEOALT})
 _UNDERSTOOD = CONDITION_CLAIMS | {
     *(*_TEXTS.values(), *_TIMES.values(), AUD, CTI, CRIT),
     *(CATREPLAY, CATV, CATNIP, CATU, CATM, CATIF, CATR),
@@ -116,6 +118,7 @@ _LEADS_TO: dict[int, frozenset[Reason]] = {
         316: Reason.WRONG_PLACE,
         317: Reason.WRONG_PLACE,
         319: Reason.WRONG_TLS,
+        321: Reason.PROOF_INVALID,
         324: Reason.WRONG_TLS,
         282: Reason.WRONG_PLACE,
     }.items()
@@ -178,6 +181,7 @@ class Cat(OneName):
         if claims.one_time and claims.token_id is None:
             # What was authenticated tells it from others; its text would not, for its kid could be left out.
             claims = replace(claims, token_id=digest(message.payload, Hash.SHA256).hex())
+        claims = replace(claims, conditions=bound_to(claims.conditions, found.token.reveal()))
         return replace(claims, key_id=key.id, dialect=NAME)
 
     def mint(self, claims: Claims, key: Key, url: Url | None = None) -> Token:

@@ -8,6 +8,7 @@ know a dialect, a key or a clock.
 from __future__ import annotations
 
 from auth.rules.condition import Condition
+from auth.rules.dpop import DpopProof
 from auth.rules.header_matches import HeaderMatches
 from auth.rules.places import Circles, Geohashes, Regions
 from auth.rules.tls_traits import ClientKey, Protocols, TlsFingerprint
@@ -23,6 +24,7 @@ URL_RULES: dict[str, type[UrlRule]] = {
 CONDITIONS: dict[str, type[Condition]] = {
     Circles.WORD: Circles,
     ClientKey.WORD: ClientKey,
+    DpopProof.WORD: DpopProof,
     Geohashes.WORD: Geohashes,
     HeaderMatches.WORD: HeaderMatches,
     Protocols.WORD: Protocols,

@@ -14,6 +14,8 @@ import cbor2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from joserfc import jws
+from joserfc.jwk import ECKey
 
 from auth.algorithms import Algorithm
 from auth.carriage import Found, Signed, Transport
@@ -27,6 +29,7 @@ from auth.keys import Key, KeyRing
 from auth.options import Options
 from auth.renewal import Renewal, RenewalTransport
 from auth.request import Pairs, Place, Request, Tls
+from auth.rules.dpop import DpopProof, hash_of_token
 from auth.rules.header_matches import HeaderMatches
 from auth.rules.places import Regions
 from auth.rules.text_matches import MatchType, TextMatch
@@ -63,6 +66,7 @@ FULL = Claims(
         HeaderMatches("user-agent", (TextMatch(MatchType.CONTAINS, "VLC"),)),
         Protocols(("h2",)),
         Regions(("CA", "US-NY")),
+        DpopProof(base64url_encode(b"\xab" * 32), 30),
     ),
     one_time=True,
     renewal=Renewal(RenewalTransport.COOKIE, 120, 60, "CAT", cookie_attributes=("Path=/",)),
@@ -294,6 +298,22 @@ def test_one_use_is_told_by_cti_or_by_what_was_authenticated() -> None:
     assert one.token_id is not None
     assert one.token_id != other.token_id
     assert not claims({308: 0}).one_time
+
+
+def test_a_proof_of_possession_is_made_for_the_token() -> None:
+    key = ECKey.generate_key("P-256")
+    claims_ = Claims(expires=NOW + 60, scope=PathScope.prefix("/vod/"), conditions=(DpopProof(key.thumbprint(), 30),))
+    token = CAT.mint(claims_, HMAC_KEY).reveal()
+    read = CAT.verify(found(token), RING)
+    header = {"typ": "dpop+jwt", "alg": "ES256", "jwk": key.as_dict(private=False)}
+    for text, reason in ((token, None), (TOKEN, Reason.PROOF_INVALID)):
+        said = {"jti": "1", "htm": "GET", "htu": "https://cdn.example/vod/a.ts", "iat": NOW, "ath": hash_of_token(text)}
+        proof = jws.serialize_compact(header, json.dumps(said), key)
+        objection = enforce(read, asked(headers=(("dpop", proof),)), LENIENT, NOW)
+        assert (objection and objection.reason) is reason
+    objection = enforce(read, asked(), LENIENT, NOW)
+    assert objection is not None
+    assert objection.reason is Reason.PROOF_INVALID
 
 
 def test_remedies_come_with_the_reasons_they_are_for() -> None:
