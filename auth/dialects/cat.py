@@ -235,6 +235,8 @@ class Cat(OneName):
 
 def _with_one_case(query: str, carriage: Carriage) -> str:
     """The query with the token's parameter, which some write in capitals, under the carriage's own name."""
+    if Transport.QUERY not in carriage.transports:
+        return query
     wanted = carriage.name.lower()
     pieces = []
     for piece in query.split("&"):

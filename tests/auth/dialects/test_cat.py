@@ -354,6 +354,14 @@ def test_names_that_a_token_goes_by(request_: Request, transport: Transport, que
     assert CAT.strip("/vod/a", request_.query, CARRIAGE, MOUNT) == ("/vod/a", query)
 
 
+def test_a_query_that_carries_no_tokens_stays_as_it_is() -> None:
+    closed = replace(CARRIAGE, transports=frozenset({Transport.HEADER}))
+    located = CAT.locate(carrying("CAT=1&%63at=2", (("cta-common-access-token", TOKEN),)), closed, MOUNT)
+    assert located is not None
+    assert located.query == "CAT=1&%63at=2"
+    assert CAT.strip("/vod/a", "CAT=1", closed, MOUNT) == ("/vod/a", "CAT=1")
+
+
 @pytest.mark.parametrize(
     "request_",
     [
