@@ -29,7 +29,8 @@ from auth.errors import Denied, Misuse, Reason
 from auth.explain import Check, Verdict, explain
 from auth.gate import Gate, Grant
 from auth.jwk import key_from_jwk, public_jwks, ring_from_jwks
-from auth.keys import Key, KeyRing, Rings
+from auth.keys import Key, KeyRing, KeyState, Rings
+from auth.minting import Customs, Wish, fulfil
 from auth.options import Options, read_options
 from auth.realm import Accepted, Realm
 from auth.request import Place, Request, Tls
@@ -43,11 +44,13 @@ __all__ = [
     "Carriage",
     "Check",
     "Claims",
+    "Customs",
     "Denied",
     "Gate",
     "Grant",
     "Key",
     "KeyRing",
+    "KeyState",
     "Misuse",
     "Options",
     "PathScope",
@@ -63,9 +66,11 @@ __all__ = [
     "Token",
     "Transport",
     "Verdict",
+    "Wish",
     "attach",
     "enforce",
     "explain",
+    "fulfil",
     "key_from_jwk",
     "public_jwks",
     "read_options",

@@ -8,7 +8,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Self
 
-import re2  # type: ignore[import-untyped]
+import re2
 from cryptography.hazmat.primitives.hashes import SHA512_256, Hash
 
 from auth.strict_json import JsonValue

@@ -11,17 +11,21 @@ from random import getrandbits
 from aiohttp import web
 
 from auth import Denied
-from origin.edge.admission import Admission, admit
+from origin.edge.admission import Admission, admit_with_new_keys
 from origin.edge.lifetimes import MANIFESTS, Audience, not_found_headers
 from origin.edge.manifests import Manifests, MissingError, TooLargeError, Viewing
 from origin.edge.mount import Mount
 from origin.edge.objects import answer_object
 from origin.edge.pages import Pages, answer_page
+from origin.edge.playback import METHODS as PLAYBACK_METHODS
+from origin.edge.playback import PREFIX as PLAYBACK_PREFIX
+from origin.edge.playback import Playback
 from origin.http.caching import Timing, fold_vary, server_timing
 from origin.http.cors import cors_headers, preflight
 from origin.http.problem import Problem, problem_reply
 from origin.http.reply import Header, Reply
 from origin.media.target import MountName, Refusal, Refused, find_mount, parse_target
+from origin.serving.edge_facts import EdgeFacts
 from origin.serving.exchange import Exchange
 from origin.serving.faults import reply_to
 from origin.serving.forwarded import TrustedProxies
@@ -33,6 +37,7 @@ from origin.storage.store import StoreError
 _log = logging.getLogger(__name__)
 
 METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_PLAYBACK, _PLAYBACK_METHODS = f"{PLAYBACK_PREFIX}/", frozenset(PLAYBACK_METHODS)
 _EVERY_ANSWER: tuple[Header, ...] = (("X-Content-Type-Options", "nosniff"),)
 # A token in a URL must not leave with a Referer field.
 _SIGNED_ANSWER: tuple[Header, ...] = (("Referrer-Policy", "no-referrer"),)
@@ -53,8 +58,10 @@ class PublicHandler:
         manifests: Manifests,
         pages: Pages,
         proxies: TrustedProxies,
+        edge_facts: EdgeFacts,
         observer: Observer,
         decided: TokenDecision,
+        playback: Playback | None = None,
     ) -> None:
         """`decided(mount, dialect, reason)` is told of every decision about a token."""
         self._mounts = {mount.name.prefix: mount for mount in mounts}
@@ -65,8 +72,10 @@ class PublicHandler:
         self._manifests = manifests
         self._pages = pages
         self._proxies = proxies
+        self._edge_facts = edge_facts
         self._observer = observer
         self._decided = decided
+        self._playback = playback
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request, whatever it is."""
@@ -86,11 +95,16 @@ class PublicHandler:
 
     async def _reply(self, request: web.BaseRequest, exchange: Exchange) -> Reply:
         try:
-            exchange.inbound = inbound = read_request(request, self._proxies, METHODS)
+            exchange.inbound = inbound = self._read(request)
             reply = await self._route(inbound, exchange)
         except Exception as error:  # the table decides; a defect is logged and told apart
             reply = self._fault(error, exchange)
         return self._finished(reply, exchange)
+
+    def _read(self, request: web.BaseRequest) -> Inbound:
+        is_playback = self._playback is not None and request.path.startswith(_PLAYBACK)
+        methods = _PLAYBACK_METHODS if is_playback else METHODS
+        return read_request(request, self._proxies, methods, self._edge_facts)
 
     def _finished(self, reply: Reply, exchange: Exchange) -> Reply:
         elapsed = Timing("origin", (time.perf_counter() - exchange.started_at) * 1000)
@@ -103,6 +117,9 @@ class PublicHandler:
         if page is not None:
             return answer_page(page, inbound, now)
         path = inbound.facts.path
+        if self._playback is not None and path.startswith(_PLAYBACK):
+            reply, exchange.reason = self._playback.answer(inbound, now)
+            return reply
         name = self._mount_of(path) if len(path) <= _KEPT_AT_MOST else find_mount(path, self._names)
         if name is None:
             raise Refused(Refusal.NOT_FOUND, "no mount has this prefix")
@@ -126,7 +143,7 @@ class PublicHandler:
         return Reply(reply.status, headers, reply.body, reply.must_close)
 
     async def _below(self, mount: Mount, inbound: Inbound, exchange: Exchange, now: float) -> Reply:
-        admission = self._admit(mount, inbound, exchange, now)
+        admission = await self._admit(mount, inbound, exchange, now)
         path = admission.path
         target = self._target_of(path) if len(path) <= _KEPT_AT_MOST else parse_target(path, self._names)
         if target.mount != mount.name.prefix:
@@ -139,9 +156,9 @@ class PublicHandler:
             reply = await answer_object(mount, target, admission, inbound, now)
         return _not_there(admission.audience, exchange) if reply is None else reply
 
-    def _admit(self, mount: Mount, inbound: Inbound, exchange: Exchange, now: float) -> Admission:
+    async def _admit(self, mount: Mount, inbound: Inbound, exchange: Exchange, now: float) -> Admission:
         try:
-            admission = admit(mount, inbound, now)
+            admission = await admit_with_new_keys(mount, inbound, now)
         except Denied as denied:
             self._decided(mount.label, "", denied.reason.value)
             raise

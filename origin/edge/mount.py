@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -35,6 +35,7 @@ class Protection:
     token_name: str
     annex_i: bool  # DASH: let players carry the query on themselves (ISO/IEC 23009-1 Annex I)
     proof: EdgeProof | None  # how a CDN edge shows that it is ours
+    missed: Callable[[], Awaitable[bool]] | None = None  # looks for newer keys; whether there are any
 
 
 @dataclass(frozen=True, slots=True)

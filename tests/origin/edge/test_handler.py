@@ -18,6 +18,7 @@ from origin.edge.manifest import Manifest, ManifestCodec
 from origin.edge.manifests import Manifests
 from origin.edge.pages import Page, fixed
 from origin.http.spans import ByteSpan
+from origin.serving.edge_facts import NO_FACTS
 from origin.serving.forwarded import TrustedProxies
 from origin.serving.observe import Observer
 from origin.storage.descriptors import DescriptorCache
@@ -109,6 +110,7 @@ async def test_a_store_that_fails_under_the_sender_is_a_503_that_pages_may_read(
         manifests=Manifests(cache, lambda _mount, _reason: None),
         pages={},
         proxies=TrustedProxies(()),
+        edge_facts=NO_FACTS,
         observer=Observer(Metrics(Vocabulary(), "0"), None),
         decided=lambda _mount, _dialect, _reason: None,
     )

@@ -66,6 +66,35 @@ def test_what_fits_together(mount: dict[str, object]) -> None:
     assert judge({"keyrings": RINGS, "mount": [mount]}) == ()
 
 
+@pytest.mark.parametrize(
+    ("tables", "keys"),
+    [
+        ({"keyrings": {"main": {}}}, ["keyrings.main"]),
+        ({"keyrings": {"main": {"file": "k", "env": "KEYS"}}}, ["keyrings.main.env"]),
+        ({"keyrings": {"main": {"env": "K", "jwks": "https://a/"}}}, ["keyrings.main.jwks"]),
+        ({"keyrings": {"main": {"redis": "k"}}}, ["keyrings.main.redis"]),
+        ({"keyrings": {"main": {"redis": "k"}}, "cache": {"redis": "redis://h"}}, []),
+        ({"keyrings": {"main": {"env": "KEYS"}}}, []),
+        ({"keyrings": {"main": {"jwks": "https://a.example/jwks?x=1"}}}, []),
+        ({"keyrings": {"main": {"jwks": "http://127.0.0.1:81/jwks"}}}, []),
+        ({"keyrings": {"main": {"jwks": "http://[::1]/jwks"}}}, []),
+        ({"keyrings": {"main": {"jwks": "http://localhost/jwks"}}}, []),
+        ({"keyrings": {"main": {"jwks": "http://a.example/jwks"}}}, ["keyrings.main.jwks"]),
+        ({"keyrings": {"main": {"jwks": "http://127.0.0.1.a.example/"}}}, ["keyrings.main.jwks"]),
+        ({"keyrings": {"main": {"jwks": "https://u:p@a.example/"}}}, ["keyrings.main.jwks"]),
+        ({"keyrings": {"main": {"jwks": "https://a.example/#x"}}}, ["keyrings.main.jwks"]),
+        ({"keyrings": {"main": {"jwks": "file:///keys.json"}}}, ["keyrings.main.jwks"]),
+        ({"keyrings": {"main": {"jwks": "https://"}}}, ["keyrings.main.jwks"]),
+        ({"keyrings": {"main": {"jwks": "https://[a/"}}}, ["keyrings.main.jwks"]),
+        ({"keyrings": {"main": {"env": "HEADGATE_KEYS"}}}, ["keyrings.main.env"]),
+        ({"keyrings": {"main": {"env": "two words"}}}, ["keyrings.main.env"]),
+        ({"keyrings": {"main": {"redis": "two words"}}, "cache": {"redis": "redis://h"}}, ["keyrings.main.redis"]),
+    ],
+)
+def test_a_ring_has_one_source(tables: dict[str, object], keys: list[str]) -> None:
+    assert [problem.key for problem in judge(tables | {"mount": [SIGNED]})] == keys
+
+
 def test_a_misspelt_ring_is_suggested() -> None:
     (problem,) = judge({"keyrings": RINGS, "mount": [SIGNED | {"keys": "mian"}]})
     assert problem.hint == "did you mean main?"
