@@ -10,6 +10,7 @@ outside of all this restrict nothing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import TypeVar, cast
@@ -99,6 +100,8 @@ _UNDERSTOOD = CONDITION_CLAIMS | {
 }
 _PAYLOAD_TAGS = frozenset({IPV4, IPV6})
 _MAX_CTI = 64
+_VISIBLE = re.compile(r"[!-~]+")
+_HEXADECIMAL = re.compile(r"(?:[0-9a-f]{2})+")
 _SHOWN_CHARS = 60
 
 # What a claim leads to when it does not hold, for `catif`.
@@ -284,13 +287,14 @@ def _read_methods(name: str, value: JsonValue) -> tuple[str, ...]:
 
 
 def _token_id(payload: CborMap) -> str | None:
-    """`cti` is a byte string; its hexadecimal text is what tells it from others here."""
+    """`cti` is a byte string: the text that it is, or its hexadecimal digits where it is none or looks like such."""
     if CTI not in payload:
         return None
     value = payload[CTI]
     if not isinstance(value, bytes) or not 1 <= len(value) <= _MAX_CTI:
         raise malformed(f"cti is a byte string of 1 to {_MAX_CTI} octets")
-    return value.hex()
+    text = value.decode("latin-1")
+    return text if _VISIBLE.fullmatch(text) and not _HEXADECIMAL.fullmatch(text) else value.hex()
 
 
 def _is_one_time(payload: CborMap) -> bool:
@@ -336,13 +340,12 @@ def _restrictions(claims: Claims) -> CborMap:
 
 
 def _cti(token_id: str) -> bytes:
-    try:
-        octets = bytes.fromhex(token_id)
-    except ValueError:
-        octets = b""
-    if octets.hex() != token_id:
-        raise Misuse("the id of a CAT is octets in lower-case hexadecimal")
-    return octets
+    """The inverse of `_token_id`."""
+    if _HEXADECIMAL.fullmatch(token_id):
+        return bytes.fromhex(token_id)
+    if _VISIBLE.fullmatch(token_id):
+        return token_id.encode("ascii")
+    raise Misuse("the id of a CAT is visible ASCII")
 
 
 def _differs(name: str, said: Claims, wanted: Claims) -> bool:
