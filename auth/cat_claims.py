@@ -7,13 +7,16 @@ disagree in places; what we write avoids those, and how we read them is told bes
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from typing import TypeVar
 
 from auth.claims import MAX_ITEMS, Network, read_network
+from auth.encoding import base64url_decode, base64url_encode
 from auth.errors import Denied, Misuse, Reason
 from auth.rules.condition import Condition
+from auth.rules.dpop import DpopProof, hash_of_token
 from auth.rules.header_matches import HeaderMatches
 from auth.rules.places import Circles, Geohashes, Regions
 from auth.rules.text_matches import MatchType, TextMatch
@@ -27,9 +30,13 @@ T = TypeVar("T")
 
 GEOHASH, CATALPN, CATH = 282, 314, 315
 CATGEOISO3166, CATGEOCOORD, CATTPK, CATTPRINT = 316, 317, 319, 324
+CNF, CATDPOP = 8, 321
 
 IPV4, IPV6 = 52, 54  # tags (RFC 9164)
 _ADDRESS_BYTES = {IPV4: 4, IPV6: 16}
+_JKT = 323  # in cnf (IANA registry of CWT confirmation methods)
+_WINDOW, _HONOUR_JTI = 0, 1
+_WINDOW_SECONDS = 60  # where the token names none
 _MAX_ASN = 2**32 - 1
 
 _COMPONENTS = dict(enumerate(Component))  # the labels are in the order of the enumeration
@@ -182,7 +189,39 @@ def _is_prefix(tag: int, length: int, octets: bytes) -> bool:
 
 def read_conditions(claims: CborMap) -> tuple[Condition, ...]:
     """What the claims of `CONDITION_CLAIMS` ask, in that order."""
-    return tuple(condition for label, read in _READERS.items() if label in claims for condition in read(claims[label]))
+    read = [condition for label, read in _READERS.items() if label in claims for condition in read(claims[label])]
+    return (*read, *read_possession(claims))
+
+
+def read_possession(claims: CborMap) -> tuple[Condition, ...]:
+    """`cnf` with the thumbprint of a JWK, and how `catdpop` wants it proven.
+
+    Denied(UNSUPPORTED) for other ways to confirm, and where no proof may come twice, which nothing here remembers.
+    """
+    if CNF not in claims and CATDPOP not in claims:
+        return ()
+    confirmation = map_of("cnf", claims.get(CNF))
+    if set(confirmation) != {_JKT}:
+        raise Denied(Reason.UNSUPPORTED, "cnf is the thumbprint of a JWK")
+    digest = confirmation[_JKT]
+    if not isinstance(digest, bytes):
+        raise malformed("cnf: a thumbprint is a byte string")
+    settings = map_of("catdpop", claims[CATDPOP]) if CATDPOP in claims else {}
+    if not {_WINDOW, _HONOUR_JTI}.issuperset(settings):
+        raise Denied(Reason.UNSUPPORTED, "catdpop: a setting that is not known")
+    if settings.get(_HONOUR_JTI, 0) != 0:  # false is 0
+        raise Denied(Reason.UNSUPPORTED, "catdpop: that no proof comes twice is not enforced here")
+    window = settings.get(_WINDOW, _WINDOW_SECONDS)
+    if isinstance(window, bool) or not isinstance(window, int | float):
+        raise malformed("catdpop: a window is a number of seconds")
+    return (made("catdpop", lambda: DpopProof(base64url_encode(digest), window)),)
+
+
+def bound_to(conditions: tuple[Condition, ...], token: str) -> tuple[Condition, ...]:
+    """The conditions of this very token: a proof of possession names it (RFC 9449 §7.1)."""
+    return tuple(
+        replace(each, token_hash=hash_of_token(token)) if isinstance(each, DpopProof) else each for each in conditions
+    )
 
 
 def write_conditions(conditions: tuple[Condition, ...]) -> CborMap:
@@ -197,11 +236,15 @@ def write_conditions(conditions: tuple[Condition, ...]) -> CborMap:
         if label in written:
             raise Misuse("a CAT says each condition once")
         written[label] = value
+        if isinstance(condition, DpopProof):
+            written[CNF] = {_JKT: base64url_decode(condition.thumbprint)}
     return written | ({CATH: headers} if headers else {})
 
 
 def _write_condition(condition: Condition) -> tuple[int, CborValue]:
     match condition:
+        case DpopProof():
+            return CATDPOP, {_WINDOW: condition.window}
         case Protocols():
             return CATALPN, [name.encode() for name in condition.names]
         case Regions():
@@ -287,7 +330,7 @@ _READERS: dict[int, Callable[[CborValue], tuple[Condition, ...]]] = {
     CATTPK: _read_client_key,
     CATTPRINT: _read_fingerprint,
 }
-CONDITION_CLAIMS = frozenset(_READERS)
+CONDITION_CLAIMS = frozenset(_READERS) | {CNF, CATDPOP}
 
 
 def malformed(detail: str) -> Denied:

@@ -2,13 +2,15 @@
 
 A token rides in the header field, the cookie or the query parameter that implementations of CTA-5007 use. Enforced
 are the registered claims, `catu` (URI), `catm` (methods), `catnip` (networks and autonomous systems), `cath` (headers),
-`catalpn`, `cattpk` and `cattprint` (TLS), `catgeoiso3166`, `catgeocoord` and `geohash` (places), and `catreplay` 1
-(one use). `catr` and `catif` say how to answer. Every other claim that restricts, and every critical one, is refused:
-`catgeoalt`, `catpor`, `catreplay` 2, and the composite claims. Claims outside of all this restrict nothing.
+`catalpn`, `cattpk` and `cattprint` (TLS), `catgeoiso3166`, `catgeocoord` and `geohash` (places), `cnf` with `catdpop`
+(proof of possession), and `catreplay` 1 (one use). `catr` and `catif` say how to answer. Every other claim that
+restricts, and every critical one, is refused: `catgeoalt`, `catpor`, `catreplay` 2, and the composite claims. Claims
+outside of all this restrict nothing.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import TypeVar, cast
@@ -22,6 +24,7 @@ from auth.cat_claims import (
     CONDITION_CLAIMS,
     IPV4,
     IPV6,
+    bound_to,
     list_of,
     malformed,
     read_client,
@@ -50,10 +53,10 @@ CARRIAGE = Carriage("cat", header="cta-common-access-token")
 VERSION = 1
 
 # Labels (IANA registry of CWT claims).
-ISS, SUB, AUD, EXP, NBF, IAT, CTI, CNF = range(1, 9)
+ISS, SUB, AUD, EXP, NBF, IAT, CTI = range(1, 8)
 OR, NOR, AND, ENC, CRIT = range(41, 46)
 CATREPLAY, CATPOR, CATV, CATNIP, CATU, CATM = range(308, 314)
-CATGEOALT, CATDPOP, CATIF, CATR = 318, 321, 322, 323
+CATGEOALT, CATIF, CATR = 318, 322, 323
 
 _NAMES = {
     1: "iss",
@@ -90,13 +93,15 @@ _NAMES = {
 }
 _TEXTS = {"issuer": ISS, "subject": SUB}
 _TIMES = {"not_before": NBF, "expires": EXP, "issued_at": IAT}
-_REFUSED = frozenset({OR, NOR, AND, ENC, CATPOR, CATGEOALT, CNF, CATDPOP})
+_REFUSED = frozenset({OR, NOR, AND, ENC, CATPOR, CATGEOALT})
 _UNDERSTOOD = CONDITION_CLAIMS | {
     *(*_TEXTS.values(), *_TIMES.values(), AUD, CTI, CRIT),
     *(CATREPLAY, CATV, CATNIP, CATU, CATM, CATIF, CATR),
 }
 _PAYLOAD_TAGS = frozenset({IPV4, IPV6})
 _MAX_CTI = 64
+_VISIBLE = re.compile(r"[!-~]+")
+_HEXADECIMAL = re.compile(r"(?:[0-9a-f]{2})+")
 _SHOWN_CHARS = 60
 
 # What a claim leads to when it does not hold, for `catif`.
@@ -116,6 +121,7 @@ _LEADS_TO: dict[int, frozenset[Reason]] = {
         316: Reason.WRONG_PLACE,
         317: Reason.WRONG_PLACE,
         319: Reason.WRONG_TLS,
+        321: Reason.PROOF_INVALID,
         324: Reason.WRONG_TLS,
         282: Reason.WRONG_PLACE,
     }.items()
@@ -178,6 +184,7 @@ class Cat(OneName):
         if claims.one_time and claims.token_id is None:
             # What was authenticated tells it from others; its text would not, for its kid could be left out.
             claims = replace(claims, token_id=digest(message.payload, Hash.SHA256).hex())
+        claims = replace(claims, conditions=bound_to(claims.conditions, found.token.reveal()))
         return replace(claims, key_id=key.id, dialect=NAME)
 
     def mint(self, claims: Claims, key: Key, url: Url | None = None) -> Token:
@@ -231,6 +238,8 @@ class Cat(OneName):
 
 def _with_one_case(query: str, carriage: Carriage) -> str:
     """The query with the token's parameter, which some write in capitals, under the carriage's own name."""
+    if Transport.QUERY not in carriage.transports:
+        return query
     wanted = carriage.name.lower()
     pieces = []
     for piece in query.split("&"):
@@ -278,13 +287,14 @@ def _read_methods(name: str, value: JsonValue) -> tuple[str, ...]:
 
 
 def _token_id(payload: CborMap) -> str | None:
-    """`cti` is a byte string; its hexadecimal text is what tells it from others here."""
+    """`cti` is a byte string: the text that it is, or its hexadecimal digits where it is none or looks like such."""
     if CTI not in payload:
         return None
     value = payload[CTI]
     if not isinstance(value, bytes) or not 1 <= len(value) <= _MAX_CTI:
         raise malformed(f"cti is a byte string of 1 to {_MAX_CTI} octets")
-    return value.hex()
+    text = value.decode("latin-1")
+    return text if _VISIBLE.fullmatch(text) and not _HEXADECIMAL.fullmatch(text) else value.hex()
 
 
 def _is_one_time(payload: CborMap) -> bool:
@@ -330,13 +340,12 @@ def _restrictions(claims: Claims) -> CborMap:
 
 
 def _cti(token_id: str) -> bytes:
-    try:
-        octets = bytes.fromhex(token_id)
-    except ValueError:
-        octets = b""
-    if octets.hex() != token_id:
-        raise Misuse("the id of a CAT is octets in lower-case hexadecimal")
-    return octets
+    """The inverse of `_token_id`."""
+    if _HEXADECIMAL.fullmatch(token_id):
+        return bytes.fromhex(token_id)
+    if _VISIBLE.fullmatch(token_id):
+        return token_id.encode("ascii")
+    raise Misuse("the id of a CAT is visible ASCII")
 
 
 def _differs(name: str, said: Claims, wanted: Claims) -> bool:

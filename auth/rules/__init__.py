@@ -10,6 +10,7 @@ from __future__ import annotations
 from auth.rules.access import AccessRules, NotBelow
 from auth.rules.condition import Condition
 from auth.rules.countries import Countries
+from auth.rules.dpop import DpopProof
 from auth.rules.expressions import UrlHash, UrlRegex
 from auth.rules.header_matches import HeaderMatches
 from auth.rules.path_and_query import PathAndQuery
@@ -35,6 +36,7 @@ CONDITIONS: dict[str, type[Condition]] = {
     Circles.WORD: Circles,
     ClientKey.WORD: ClientKey,
     Countries.WORD: Countries,
+    DpopProof.WORD: DpopProof,
     Geohashes.WORD: Geohashes,
     HeaderMatches.WORD: HeaderMatches,
     NotBelow.WORD: NotBelow,

@@ -90,11 +90,11 @@ def matches_from_json(value: JsonValue) -> tuple[TextMatch, ...]:
     return tuple(TextMatch.from_json(item) for item in value)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _compiled(pattern: str) -> Any:
     options = re2.Options()
     options.log_errors = False
-    options.max_mem = 1 << 20
+    options.max_mem = 1 << 18
     try:
         return re2.compile(pattern, options)
     except re2.error:

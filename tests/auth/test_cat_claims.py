@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from ipaddress import ip_network
 
 import pytest
@@ -13,8 +14,10 @@ from hypothesis import strategies as st
 
 from auth import cat_claims as cat
 from auth.claims import Network
+from auth.encoding import base64url_encode
 from auth.errors import Denied, Misuse, Reason
 from auth.rules.condition import Condition
+from auth.rules.dpop import DpopProof, hash_of_token
 from auth.rules.header_matches import HeaderMatches
 from auth.rules.places import Circles, Geohashes, Regions
 from auth.rules.text_matches import MatchType, TextMatch
@@ -256,6 +259,51 @@ def test_conditions_that_are_refused(label: int, value: CborValue, reason: Reaso
 def test_conditions_that_are_not_written(conditions: tuple[Condition, ...]) -> None:
     with pytest.raises(Misuse):
         cat.write_conditions(conditions)
+
+
+THUMBPRINT = b"\xab" * 32
+PROOF = DpopProof(base64url_encode(THUMBPRINT), 30)
+
+
+def test_proofs_of_possession() -> None:
+    claims: CborMap = {8: {323: THUMBPRINT}, 321: {0: 30}}
+    assert cat.read_conditions(claims) == (PROOF,)
+    assert cat.write_conditions((PROOF,)) == claims
+    assert cat.read_conditions({8: {323: THUMBPRINT}, 321: {0: 30, 1: 0}}) == (PROOF,)
+    assert cat.read_conditions({8: {323: THUMBPRINT}}) == (replace(PROOF, window=60),)
+
+
+def test_a_proof_is_bound_to_its_token() -> None:
+    bound = cat.bound_to((PROOF, Regions(("CA",))), "token")
+    assert bound == (PROOF, Regions(("CA",)))
+    assert bound[0].to_json() == [PROOF.thumbprint, 30, hash_of_token("token")]
+
+
+@pytest.mark.parametrize(
+    ("claims", "reason"),
+    [
+        ({321: {0: 30}}, Reason.MALFORMED),  # a proof by nobody
+        ({8: {}}, Reason.MALFORMED),
+        ({8: {1: {1: 2}}}, Reason.UNSUPPORTED),  # COSE_Key
+        ({8: {3: THUMBPRINT}}, Reason.UNSUPPORTED),  # kid
+        ({8: {5: THUMBPRINT}}, Reason.UNSUPPORTED),  # ckt
+        ({8: {323: THUMBPRINT, 5: THUMBPRINT}}, Reason.UNSUPPORTED),
+        ({8: {323: THUMBPRINT[1:]}}, Reason.MALFORMED),
+        ({8: {323: THUMBPRINT.hex()}}, Reason.MALFORMED),
+        ({8: {323: THUMBPRINT}, 321: {}}, Reason.MALFORMED),
+        ({8: {323: THUMBPRINT}, 321: {2: 1}}, Reason.UNSUPPORTED),
+        ({8: {323: THUMBPRINT}, 321: {1: 1}}, Reason.UNSUPPORTED),
+        ({8: {323: THUMBPRINT}, 321: {1: True}}, Reason.UNSUPPORTED),
+        ({8: {323: THUMBPRINT}, 321: {1: [0]}}, Reason.UNSUPPORTED),
+        ({8: {323: THUMBPRINT}, 321: {0: 0}}, Reason.MALFORMED),
+        ({8: {323: THUMBPRINT}, 321: {0: "30"}}, Reason.MALFORMED),
+        ({8: {323: THUMBPRINT}, 321: {0: 10**9}}, Reason.MALFORMED),
+    ],
+)
+def test_proofs_of_possession_that_are_refused(claims: CborMap, reason: Reason) -> None:
+    with pytest.raises(Denied) as denied:
+        cat.read_conditions(claims)
+    assert denied.value.reason is reason
 
 
 LEAVES = st.none() | st.booleans() | st.integers(-3, 400) | st.floats() | st.text(max_size=4) | st.binary(max_size=4)

@@ -14,6 +14,7 @@ from auth import cose
 from auth.algorithms import Algorithm
 from auth.encoding import base64url_decode, base64url_encode
 from auth.errors import Denied, Misuse, Reason
+from auth.jwk import key_from_jwk
 from auth.keys import Key, KeyRing
 from auth.secret import Secret, Token
 from origin.keystore.generate import new_key
@@ -156,3 +157,22 @@ def test_no_altered_octet_is_accepted(position: int, change: int) -> None:
     data = bytearray(base64url_decode(message()))
     data[position % len(data)] ^= change
     denied(base64url_encode(bytes(data)))
+
+
+def test_the_example_of_the_standard() -> None:
+    """RFC 9052, appendix C.2.1: one signer, ECDSA with SHA-256."""
+    jwk: dict[str, object] = {
+        "kty": "EC",
+        "crv": "P-256",
+        "kid": "11",
+        "x": base64url_encode(bytes.fromhex("bac5b11cad8f99f9c72b05cf4b9e26d244dc189f745228255a219a86d6a09eff")),
+        "y": base64url_encode(bytes.fromhex("20138bf82dc1b6d562be0fa54ab7804a3a64b6d72ccfed6b6fb6ed28bbfc117e")),
+    }
+    data = bytes.fromhex(
+        "d28443a10126a10442313154546869732069732074686520636f6e74656e742e58408eb33e4ca31d1c465ab05aac34cc6b23d58fef5c08"
+        "3106c4d25a91aef0b0117e2af9a291aa32e14ab834dc56ed2a223444547e01f11d3b0916e5a4c345cacb36"
+    )
+    read = cose.parse(Token(base64url_encode(data)))
+    key = key_from_jwk(jwk)  # type: ignore[arg-type]
+    assert cose.verify(read, KeyRing([key])) == key
+    assert read.payload == b"This is the content."

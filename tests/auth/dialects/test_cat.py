@@ -14,6 +14,8 @@ import cbor2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from joserfc import jws
+from joserfc.jwk import ECKey
 
 from auth.algorithms import Algorithm
 from auth.carriage import Found, Signed, Transport
@@ -22,11 +24,15 @@ from auth.dialects.cat import CARRIAGE, Cat, CatOptions
 from auth.encoding import base64url_encode
 from auth.enforce import Policy, enforce
 from auth.errors import Denied, Misuse, Reason
+from auth.gate import Gate
 from auth.jwk import key_from_jwk
 from auth.keys import Key, KeyRing
+from auth.minting import Customs, Wish, fulfil
 from auth.options import Options
+from auth.realm import Accepted, Realm
 from auth.renewal import Renewal, RenewalTransport
 from auth.request import Pairs, Place, Request, Tls
+from auth.rules.dpop import DpopProof, hash_of_token
 from auth.rules.header_matches import HeaderMatches
 from auth.rules.places import Regions
 from auth.rules.text_matches import MatchType, TextMatch
@@ -63,6 +69,7 @@ FULL = Claims(
         HeaderMatches("user-agent", (TextMatch(MatchType.CONTAINS, "VLC"),)),
         Protocols(("h2",)),
         Regions(("CA", "US-NY")),
+        DpopProof(base64url_encode(b"\xab" * 32), 30),
     ),
     one_time=True,
     renewal=Renewal(RenewalTransport.COOKIE, 120, 60, "CAT", cookie_attributes=("Path=/",)),
@@ -296,6 +303,54 @@ def test_one_use_is_told_by_cti_or_by_what_was_authenticated() -> None:
     assert not claims({308: 0}).one_time
 
 
+@pytest.mark.parametrize("transport", list(Transport))
+def test_a_gate_signs_with_all_of_a_signers_customs(transport: Transport) -> None:
+    gate = Gate(Realm(MOUNT, (Accepted("cat", CARRIAGE),), Policy(audiences=frozenset({"edge"}))))
+    wish = Wish("/vod/film/a.ts?x=1", Claims(expires=NOW + 60), transport)
+    signed = fulfil(gate, wish, Customs("Zm9v_-bar", "issuer", ("edge",)), RING, NOW)
+    grant = gate.admit(request_of(signed), RING, NOW)
+    assert (grant.path, grant.query, grant.transport) == ("/vod/film/a.ts", "x=1", transport)
+    assert (grant.claims.token_id, grant.claims.issuer, grant.claims.issued_at) == ("Zm9v_-bar", "issuer", NOW)
+    assert grant.claims.scope == PathScope.prefix("/vod/film/")
+
+
+@pytest.mark.parametrize(
+    ("cti", "token_id"),
+    [
+        (b"\x0b\x71", "0b71"),
+        (b"AB", "AB"),
+        (b"Zm9v_-bar", "Zm9v_-bar"),
+        (b"00ff", "30306666"),  # looks like digits, so it is written in digits
+        (b"a b", "612062"),
+        (bytes(64), "00" * 64),
+    ],
+)
+def test_ids_are_texts_or_digits(cti: bytes, token_id: str) -> None:
+    assert claims({7: cti}).token_id == token_id
+    assert CAT.verify(found(CAT.mint(Claims(token_id=token_id), HMAC_KEY).reveal()), RING).token_id == token_id
+
+
+@given(st.binary(min_size=1, max_size=64), st.binary(min_size=1, max_size=64))
+def test_different_ids_stay_different(one: bytes, other: bytes) -> None:
+    assert (claims({7: one}).token_id == claims({7: other}).token_id) is (one == other)
+
+
+def test_a_proof_of_possession_is_made_for_the_token() -> None:
+    key = ECKey.generate_key("P-256")
+    claims_ = Claims(expires=NOW + 60, scope=PathScope.prefix("/vod/"), conditions=(DpopProof(key.thumbprint(), 30),))
+    token = CAT.mint(claims_, HMAC_KEY).reveal()
+    read = CAT.verify(found(token), RING)
+    header = {"typ": "dpop+jwt", "alg": "ES256", "jwk": key.as_dict(private=False)}
+    for text, reason in ((token, None), (TOKEN, Reason.PROOF_INVALID)):
+        said = {"jti": "1", "htm": "GET", "htu": "https://cdn.example/vod/a.ts", "iat": NOW, "ath": hash_of_token(text)}
+        proof = jws.serialize_compact(header, json.dumps(said), key)
+        objection = enforce(read, asked(headers=(("dpop", proof),)), LENIENT, NOW)
+        assert (objection and objection.reason) is reason
+    objection = enforce(read, asked(), LENIENT, NOW)
+    assert objection is not None
+    assert objection.reason is Reason.PROOF_INVALID
+
+
 def test_remedies_come_with_the_reasons_they_are_for() -> None:
     (remedy,) = claims({322: {4: [307, {"Location": "https://auth.example/"}]}}).remedies
     assert (remedy.reasons, remedy.status) == (frozenset({Reason.EXPIRED}), 307)
@@ -332,6 +387,14 @@ def test_names_that_a_token_goes_by(request_: Request, transport: Transport, que
     located = CAT.locate(request_, CARRIAGE, MOUNT)
     assert located == Found(Token(TOKEN), transport, "/vod/a", query)
     assert CAT.strip("/vod/a", request_.query, CARRIAGE, MOUNT) == ("/vod/a", query)
+
+
+def test_a_query_that_carries_no_tokens_stays_as_it_is() -> None:
+    closed = replace(CARRIAGE, transports=frozenset({Transport.HEADER}))
+    located = CAT.locate(carrying("CAT=1&%63at=2", (("cta-common-access-token", TOKEN),)), closed, MOUNT)
+    assert located is not None
+    assert located.query == "CAT=1&%63at=2"
+    assert CAT.strip("/vod/a", "CAT=1", closed, MOUNT) == ("/vod/a", "CAT=1")
 
 
 @pytest.mark.parametrize(
@@ -372,8 +435,9 @@ def test_a_cookie_has_the_name_of_the_standard() -> None:
         Claims(session_id="s"),
         Claims(session_ends=NOW),
         Claims(strict_time=True),
-        Claims(token_id="not hexadecimal"),
-        Claims(token_id="AB"),
+        Claims(token_id="a b"),
+        Claims(token_id="4142"),  # which is read as the text that it is, "AB"
+        Claims(token_id="x" * 65),
         Claims(token_id=""),
         Claims(one_time=True),
         Claims(expires=-1),
