@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from auth.dialects import jwt, uri_signing, url_sig
+from auth.dialects import access_control, jwt, uri_signing, url_sig
 from auth.dialects.dialect import Dialect, Spec
 
 __all__ = ["DIALECTS", "Dialect", "Spec"]
 
 DIALECTS: dict[str, Spec] = {
+    access_control.NAME: Spec(lambda _options: access_control.AccessControl(), carriage=access_control.CARRIAGE),
     jwt.NAME: Spec(lambda _options: jwt.Jwt()),
     uri_signing.NAME: Spec(uri_signing.UriSigning, uri_signing.UriSigningOptions, uri_signing.CARRIAGE),
     url_sig.NAME: Spec(url_sig.UrlSig, url_sig.UrlSigOptions, url_sig.CARRIAGE, is_for_urls=True),
