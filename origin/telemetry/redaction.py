@@ -26,10 +26,12 @@ CREDENTIAL_NAMES = frozenset(
         "md5",
         "password",
         "policy",
+        "s",
         "sig",
         "signature",
         "token",
         "urisigningpackage",
+        "urlsig",
     }
 )
 _CREDENTIAL_FIELDS = frozenset(
