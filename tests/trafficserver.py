@@ -5,17 +5,27 @@ from __future__ import annotations
 import http.client
 import json
 import shutil
+import ssl
 import subprocess
 import threading
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from tests.redis_server import free_port
 
 SIGNING_HOST = "us.test"  # guarded by uri_signing
 URL_SIG_HOST = "seven.eight.nine"  # guarded by url_sig
+ACCESS_HOST = "access.test"  # guarded by access_control, over TLS
+COOKIE_HOST = "cookie.test"  # where access_control makes cookies of the origin's tokens
+ORIGIN_ANSWERS = "X-Origin-Answers"  # the token that the origin answers with
 
 _START = 20.0  # seconds until a fresh server must answer
 _STOP = 10.0
@@ -37,6 +47,8 @@ class _Origin(BaseHTTPRequestHandler):
         body = self.path.encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
+        if (token := self.headers.get(ORIGIN_ANSWERS)) is not None:
+            self.send_header("TokenRespHdr", token)
         self.end_headers()
         self.wfile.write(body)
 
@@ -52,13 +64,21 @@ class TrafficServer:
         self._root = root
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
-        self._origin = ThreadingHTTPServer(("127.0.0.1", 0), _Origin)
+        self._origins = [ThreadingHTTPServer(("127.0.0.1", 0), _Origin) for _ in range(2)]
         self.port = free_port()
+        self.tls_port = free_port()
 
-    def start(self, uri_signing: Mapping[str, object], url_sig: Mapping[str, str]) -> None:
+    def start(
+        self, uri_signing: Mapping[str, object], url_sig: Mapping[str, str], access_control: Mapping[str, str]
+    ) -> None:
         """Run it with the plugins' configurations, and return when it answers."""
-        threading.Thread(target=self._origin.serve_forever, daemon=True).start()
-        run_root = self._configure(uri_signing, url_sig)
+        certificate = _certificate(self._folder)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        self._origins[1].socket = context.wrap_socket(self._origins[1].socket, server_side=True)
+        for origin in self._origins:
+            threading.Thread(target=origin.serve_forever, daemon=True).start()
+        run_root = self._configure(uri_signing, url_sig, access_control)
         log = self._folder / "output"
         with log.open("ab") as output:
             self._process = subprocess.Popen(
@@ -80,12 +100,18 @@ class TrafficServer:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait(_STOP)
-        self._origin.shutdown()
-        self._origin.server_close()
+        for origin in self._origins:
+            origin.shutdown()
+            origin.server_close()
 
-    def get(self, host: str, target: str, headers: Mapping[str, str] | None = None) -> tuple[int, str, str]:
+    def get(
+        self, host: str, target: str, headers: Mapping[str, str] | None = None, *, tls: bool = False
+    ) -> tuple[int, str, str]:
         """Status, the cookie that was set or "", and what the origin was asked for."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_STOP)
+        if tls:
+            anyone = ssl._create_unverified_context()  # our own certificate, on loopback
+            connection = http.client.HTTPSConnection("127.0.0.1", self.tls_port, timeout=_STOP, context=anyone)
         try:
             connection.request("GET", target, headers={"Host": host, **(headers or {})})
             answer = connection.getresponse()
@@ -100,7 +126,9 @@ class TrafficServer:
             return False
         return True
 
-    def _configure(self, uri_signing: Mapping[str, object], url_sig: Mapping[str, str]) -> Path:
+    def _configure(
+        self, uri_signing: Mapping[str, object], url_sig: Mapping[str, str], access_control: Mapping[str, str]
+    ) -> Path:
         settings = self._folder / "etc"
         shutil.copytree(self._root / "etc/trafficserver", settings)
         places = {name: self._root / "usr" / below for name, below in _FOLDERS.items()}
@@ -108,14 +136,16 @@ class TrafficServer:
         for name in ("localstatedir", "runtimedir", "logdir", "cachedir"):
             places[name] = self._folder / name
             places[name].mkdir()
-        origin = f"http://127.0.0.1:{self._origin.server_port}/"
         records = {
-            "proxy.config.http.server_ports STRING": f"{self.port}:ip-in=127.0.0.1",
+            "proxy.config.http.server_ports STRING": f"{self.port}:ip-in=127.0.0.1 {self.tls_port}:ip-in=127.0.0.1:ssl",
             "proxy.config.body_factory.template_sets_dir STRING": str(settings / "body_factory"),
             "proxy.config.http.cache.http INT": "0",
             "proxy.config.admin.user_id STRING": "#-1",  # whoever runs the tests
             "proxy.config.exec_thread.autoconfig INT": "0",
             "proxy.config.exec_thread.limit INT": "1",
+            "proxy.config.ssl.server.cert.path STRING": str(self._folder),
+            "proxy.config.ssl.server.private_key.path STRING": str(self._folder),
+            "proxy.config.ssl.client.verify.server.policy STRING": "DISABLED",
         }
         files = {
             "storage.config": "",
@@ -123,14 +153,49 @@ class TrafficServer:
             "records.config": "".join(f"CONFIG {name} {value}\n" for name, value in records.items()),
             "uri_signing.json": json.dumps(uri_signing),
             "url_sig.config": "".join(f"{name} = {value}\n" for name, value in url_sig.items()),
-            "remap.config": (
-                f"map http://{SIGNING_HOST}/ {origin} @plugin=uri_signing.so @pparam={settings}/uri_signing.json\n"
-                f"map http://{URL_SIG_HOST}/ {origin} "
-                f"@plugin=url_sig.so @pparam={settings}/url_sig.config @pparam=pristineurl\n"
-            ),
+            "access_control.keys": "".join(f"{name}={value}\n" for name, value in access_control.items()),
+            "ssl_multicert.config": "dest_ip=* ssl_cert_name=certificate.pem\n",
+            "remap.config": self._remaps(settings),
         }
         for name, text in files.items():
             (settings / name).write_text(text)
         run_root = self._folder / "runroot.yaml"
         run_root.write_text("".join(f"{name}: {place}\n" for name, place in places.items()))
         return run_root
+
+    def _remaps(self, settings: Path) -> str:
+        plain, tls = (f"127.0.0.1:{origin.server_port}/" for origin in self._origins)
+        access = (
+            f"@plugin=access_control.so @pparam=--symmetric-keys-map={settings}/access_control.keys "
+            "@pparam=--check-cookie=TokenCookie @pparam=--token-response-header=TokenRespHdr"
+        )
+        return (
+            f"map http://{SIGNING_HOST}/ http://{plain} @plugin=uri_signing.so @pparam={settings}/uri_signing.json\n"
+            f"map http://{URL_SIG_HOST}/ http://{plain} "
+            f"@plugin=url_sig.so @pparam={settings}/url_sig.config @pparam=pristineurl\n"
+            f"map https://{ACCESS_HOST}/ https://{tls} {access} @pparam=--reject-invalid-token-requests=true\n"
+            f"map https://{COOKIE_HOST}/ https://{tls} {access}\n"
+        )
+
+
+def _certificate(folder: Path) -> Path:
+    """A key and a certificate of its own, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, ACCESS_HOST)])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    secret = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path = folder / "certificate.pem"
+    path.write_bytes(secret + certificate.public_bytes(serialization.Encoding.PEM))
+    return path

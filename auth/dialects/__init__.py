@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from auth.carriage import Carriage, Transport
 from auth.dialects import (
+    access_control,
     akamai,
     alibaba,
     aws_smd,
@@ -39,6 +40,7 @@ DIALECTS: dict[str, Spec] = {
     ),
     cloudfront.NAME: Spec(cloudfront.CloudFront, cloudfront.CloudFrontOptions, cloudfront.CARRIAGE),
     cat.NAME: Spec(cat.Cat, cat.CatOptions, cat.CARRIAGE),
+    access_control.NAME: Spec(lambda _options: access_control.AccessControl(), carriage=access_control.CARRIAGE),
     jwt.NAME: Spec(lambda _options: jwt.Jwt()),
     uri_signing.NAME: Spec(uri_signing.UriSigning, uri_signing.UriSigningOptions, uri_signing.CARRIAGE),
     media_cdn.NAME: Spec(media_cdn.MediaCdn, media_cdn.MediaCdnOptions, media_cdn.CARRIAGE),

@@ -114,7 +114,7 @@ class UriSigning:
 
         Claims without a URL rule cover what their scope covers on the host of `url`, or else `url` alone.
         """
-        rule = _container(claims, url)
+        rule = self._container(claims, url)
         wanted = replace(
             claims,
             urls=rule,
@@ -233,6 +233,15 @@ class UriSigning:
         members["cdniuc"] = _container_text(claims.urls)
         return members | _renewal_members(claims.renewal)
 
+    def _container(self, claims: Claims, url: Url | None) -> UrlRule:
+        if claims.urls is not None and claims.scope is None:
+            return claims.urls
+        if claims.urls is not None or url is None:
+            raise Misuse("a URI signing token covers URLs: by a rule, or by paths on the host of an absolute URL")
+        if claims.scope is None:
+            return UrlHash.of(url)
+        return UrlRegex.of_scope(claims.scope, url, is_whole=self._is_whole)
+
     def _encrypted(self, text: str) -> str:
         if self._own is None:
             raise Misuse("an encryption_key is needed to say who or where a viewer is")
@@ -317,14 +326,6 @@ def _renewal_members(renewal: Renewal | None) -> JsonObject:
         raise Misuse(f"a token is not renewed by {renewal.transport}")
     members: JsonObject = {"cdnistt": kinds[renewal.transport], "cdniets": _number(renewal.extend)}
     return members if renewal.path_depth is None else members | {"cdnistd": renewal.path_depth}
-
-
-def _container(claims: Claims, url: Url | None) -> UrlRule:
-    if claims.urls is not None and claims.scope is None:
-        return claims.urls
-    if claims.urls is not None or url is None:
-        raise Misuse("a URI signing token covers URLs: by a rule, or by paths on the host of an absolute URL")
-    return UrlHash.of(url) if claims.scope is None else UrlRegex.of_scope(claims.scope, url)
 
 
 def _container_text(rule: UrlRule | None) -> str:

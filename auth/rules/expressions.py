@@ -53,10 +53,10 @@ class UrlRegex:
         _compiled(self.pattern)
 
     @classmethod
-    def of_scope(cls, scope: PathScope, url: Url) -> Self:
+    def of_scope(cls, scope: PathScope, url: Url, *, is_whole: bool = True) -> Self:
         """What a scope covers on the host of `url`, with any query; anchored, for verifiers that search."""
         paths = "|".join(map(_path_expression, scope.rules))
-        return cls(f"^{_literal(f'{url.scheme}://{url.authority}')}({paths})(\\?.*)?$")
+        return cls(f"^{_literal(f'{url.scheme}://{url.authority}')}({paths})(\\?.*)?$", is_whole)
 
     def covers(self, url: Url) -> bool:
         """See `UrlRule`."""

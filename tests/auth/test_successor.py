@@ -29,6 +29,11 @@ def test_its_end_counts_from_the_verification() -> None:
     assert successor(CLAIMS, NOW - 5) == replace(CLAIMS, expires=NOW + 25, key_id=None)
 
 
+def test_its_times_are_whole_and_nothing_shortened_is_repeated() -> None:
+    later = successor(replace(CLAIMS, issued_at=NOW - 60, extra=(("tier", "gold…"),)), NOW + 0.75)
+    assert (later.expires, later.issued_at, later.extra) == (NOW + 30, NOW, ())
+
+
 def test_its_issue_is_told_where_the_tokens_was() -> None:
     assert successor(replace(CLAIMS, issued_at=NOW - 60), NOW - 5).issued_at == NOW - 5
 

@@ -12,9 +12,11 @@ import pytest
 from auth.algorithms import Algorithm
 from auth.carriage import Transport
 from auth.claims import Claims
+from auth.dialects.access_control import AccessControl
 from auth.dialects.uri_signing import CARRIAGE, Match, UriSigning, UriSigningOptions
 from auth.dialects.url_sig import CARRIAGE as URL_SIG_CARRIAGE
 from auth.dialects.url_sig import UrlSig, UrlSigAlgorithm, UrlSigForm, UrlSigOptions
+from auth.encoding import base64url_decode
 from auth.jwk import private_jwk
 from auth.keys import Key, KeyRing
 from auth.renewal import Renewal, RenewalTransport
@@ -24,9 +26,16 @@ from auth.rules.url import Url
 from auth.scope import PathScope
 from auth.secret import Secret
 from auth.successor import successor
-from tests.auth.samples import HMAC_KEY, key_of
+from tests.auth.samples import HMAC_KEY, found, key_of
 from tests.parts import FOLDER, find_part
-from tests.trafficserver import SIGNING_HOST, URL_SIG_HOST, TrafficServer
+from tests.trafficserver import (
+    ACCESS_HOST,
+    COOKIE_HOST,
+    ORIGIN_ANSWERS,
+    SIGNING_HOST,
+    URL_SIG_HOST,
+    TrafficServer,
+)
 
 pytestmark = [pytest.mark.system, pytest.mark.needs("trafficserver")]
 
@@ -62,7 +71,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrafficServer]:
     running = TrafficServer(program, root.resolve(), Path(tmp_path_factory.mktemp("trafficserver")))
     assert isinstance(SHARED.material, Secret)
     secret = SHARED.material.reveal().decode()
-    running.start({"issuer": issuer}, {SHARED.id: secret, "error_url": "403", "sig_anchor": URL_SIG_CARRIAGE.name})
+    url_sig = {SHARED.id: secret, "error_url": "403", "sig_anchor": URL_SIG_CARRIAGE.name}
+    running.start({"issuer": issuer}, url_sig, {SHARED.id: secret})
     try:
         yield running
     finally:
@@ -118,9 +128,9 @@ def test_we_verify_what_it_renews(server: TrafficServer) -> None:
     name, _, value = pair.partition("=")
     assert (name, attributes.strip().lower()) == ("URISigningPackage", "path=/foo/bar")
     request = Request("GET", "http", SIGNING_HOST, "/foo/bar/b.ts", cookies=((name, value),))
-    found = SIGNING.locate(request, CARRIAGE, "/foo")
-    assert found is not None
-    renewed = SIGNING.verify(found, RING)
+    located = SIGNING.locate(request, CARRIAGE, "/foo")
+    assert located is not None
+    renewed = SIGNING.verify(located, RING)
     assert renewed.expires is not None
     assert before + 29 <= renewed.expires <= time.time() + 31
     assert (renewed.key_id, renewed.urls, renewed.renewal) == (HMAC_KEY.id, said.urls, said.renewal)
@@ -129,9 +139,7 @@ def test_we_verify_what_it_renews(server: TrafficServer) -> None:
 
 def test_it_serves_with_our_renewals(server: TrafficServer) -> None:
     first = SIGNING.mint(renewed_by_cookie(), HMAC_KEY).reveal()
-    found = SIGNING.locate(Request("GET", "http", "h", "/foo/a", f"URISigningPackage={first}"), CARRIAGE, "/foo")
-    assert found is not None
-    token = SIGNING.mint(successor(SIGNING.verify(found, RING), time.time()), ES256).reveal()
+    token = SIGNING.mint(successor(SIGNING.verify(found(first), RING), time.time()), ES256).reveal()
     assert server.get(SIGNING_HOST, "/foo/bar/b.ts", {"Cookie": f"URISigningPackage={token}"})[0] == 200
 
 
@@ -170,3 +178,33 @@ def test_it_refuses_signed_urls_as_we_do(server: TrafficServer, form: UrlSigForm
     late = target(dialect.issue(bare, over, URL_SIG_CARRIAGE, "/vod", Transport(form.value)).url)
     for altered in (signed.replace("/film", "/flim"), late):
         assert server.get(URL_SIG_HOST, altered)[0] == 403
+
+
+def access_claims(subject: str, begins_in: float = -9) -> Claims:
+    now = float(int(time.time()))
+    return Claims(subject=subject, token_id="t-1", expires=now + 60, not_before=now + begins_in, issued_at=now - 9)
+
+
+@pytest.mark.parametrize("subject", ["frogs-in-a-well", "frogs & fish = 42", "\xff?>~"])
+def test_it_serves_with_our_access_tokens(server: TrafficServer, subject: str) -> None:
+    token = AccessControl().mint(access_claims(subject), SHARED).reveal()
+    cookie = {"Cookie": f"TokenCookie={token}"}
+    assert server.get(ACCESS_HOST, "/a/b", cookie, tls=True) == (200, "", "/a/b")
+
+
+def test_it_refuses_other_access_tokens(server: TrafficServer) -> None:
+    early = AccessControl().mint(access_claims("frogs", begins_in=30), SHARED).reveal()
+    forged = AccessControl().mint(access_claims("frogs"), replace(SHARED, material=Secret(b"x" * 16))).reveal()
+    for token in (early, forged):
+        assert server.get(ACCESS_HOST, "/a/b", {"Cookie": f"TokenCookie={token}"}, tls=True)[0] >= 400
+
+
+@pytest.mark.parametrize("subject", ["f", "fr", "fro", "frogs & fish = 42"])
+def test_we_verify_the_cookies_that_it_makes(server: TrafficServer, subject: str) -> None:
+    said = access_claims(subject)
+    plain = base64url_decode(AccessControl().mint(said, SHARED).reveal()).decode()
+    status, cookie, _ = server.get(COOKIE_HOST, "/a/b", {ORIGIN_ANSWERS: plain}, tls=True)
+    assert status == 200
+    token = cookie.partition(";")[0].removeprefix("TokenCookie=")
+    claims = AccessControl().verify(found(token), KeyRing([SHARED]))
+    assert claims == replace(said, key_id=SHARED.id, dialect="access-control")

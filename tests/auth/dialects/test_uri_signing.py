@@ -377,6 +377,8 @@ def test_a_scope_becomes_an_expression() -> None:
     said = SIGNING.verify(found(SIGNING.mint(claims, HMAC_KEY, URL).reveal()), RING)
     assert said.urls == UrlRegex(r"^https://cdn\.example(/vod/film(/[^?]*)?)(\?.*)?$")
     assert (said.token_id, said.one_time, said.strict_time) == (None, False, True)
+    lax = UriSigning(UriSigningOptions(match=Match.START))
+    assert lax.verify(found(lax.mint(claims, HMAC_KEY, URL).reveal()), RING).urls == replace(said.urls, is_whole=False)
 
 
 def test_no_rule_at_all_covers_the_url_alone() -> None:

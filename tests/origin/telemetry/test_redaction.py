@@ -40,6 +40,10 @@ OURS = redactor(frozenset({"tok", "viewer-pass"}), frozenset({"X-Headgate-Edge"}
         (f"/a?x={JWT}", "/a?x=[redacted]"),
         ("http://me:secret@host/a", "http://[redacted]@host/a"),
         ("/a?mytok=1", "/a?mytok=1"),
+        ("/a.ts?E=9&A=1&K=3&P=1&S=secret", "/a.ts?E=9&A=1&K=3&P=1&S=[redacted]"),
+        ("/vod/film;urlsig=secret/a.ts", "/vod/[redacted]/a.ts"),
+        ("/vod;URISigningPackage=secret/a.ts", "/[redacted]/a.ts"),
+        ("/vod/URISigningPackage=secret/a.ts", "/vod/URISigningPackage=[redacted]/a.ts"),
     ],
 )
 def test_targets(target: str, shown: str) -> None:
