@@ -29,9 +29,14 @@ from auth.structured_fields import (
 MAX_SIGNATURES = 8
 MAX_COMPONENTS = 32
 
-_NAMES = {Algorithm.HS256: "hmac-sha256", Algorithm.ES256: "ecdsa-p256-sha256"} | dict.fromkeys(
-    ED25519_NAMES, "ed25519"
-)
+# RFC 9421 §3.3; an algorithm that is not in its registry does not sign requests.
+_NAMES = dict.fromkeys(ED25519_NAMES, "ed25519") | {
+    Algorithm.HS256: "hmac-sha256",
+    Algorithm.ES256: "ecdsa-p256-sha256",
+    Algorithm.ES384: "ecdsa-p384-sha384",
+    Algorithm.RS256: "rsa-v1_5-sha256",
+    Algorithm.PS512: "rsa-pss-sha512",
+}
 _LABEL = re.compile(r"[a-z*][a-z0-9_.*-]{0,63}")
 _FIELD = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,64}")
 _VALUE = re.compile(r"[\t -~]*")

@@ -27,6 +27,8 @@ THEIRS: dict[Algorithm, Any] = {
     Algorithm.EDDSA: algorithms.ED25519,
     Algorithm.ES256: algorithms.ECDSA_P256_SHA256,
     Algorithm.HS256: algorithms.HMAC_SHA256,
+    Algorithm.RS256: algorithms.RSA_V1_5_SHA256,
+    Algorithm.PS512: algorithms.RSA_PSS_SHA512,
 }
 COVERED = ("@method", "@authority", "@scheme", "@path", "@query", "@target-uri", "@request-target", "accept")
 COMPONENTS = (*map(Component, COVERED), Component("@query-param", "y"))
