@@ -240,6 +240,18 @@ def test_a_token_that_no_range_admits_admits_nobody() -> None:
     assert objection.reason is Reason.WRONG_NETWORK
 
 
+def test_escapes_that_were_signed() -> None:
+    """Google's samples put tokens into URLs and cookies as they are."""
+    text = sealed("PathGlobs=/a%20b/*~Expires=5~Data=x%2fy")
+    cookies = (("Edge-Cache-Cookie", text),)
+    for request in (with_token(text), Request("GET", "https", "h", "/a%20b/c", cookies=cookies)):
+        claims = verified(MACS, request, SHARED)
+        assert (claims.scope, claims.extra) == (PathScope.glob("/a%20b/**"), (("Data", "x%2fy"),))
+    encoded = text.replace("%", "%25").replace("=", "%3D")
+    assert verified(MACS, with_token(encoded), SHARED).extra == (("Data", "x%2fy"),)
+    assert denied(MACS, with_token(text.replace("%2f", "%2F")), SHARED) is Reason.BAD_SIGNATURE
+
+
 def test_the_boundary_in_time() -> None:
     claims = verified(MACS, with_token(sealed(f"PathGlobs=/*~Expires={NOW}")), SHARED)
     assert judge_token(claims, Policy(), NOW - 0.5) is None
