@@ -113,6 +113,21 @@ def locate(request: Request, carriage: Carriage, mount: str) -> Found | None:
     return Found(Token(chosen[1]), chosen[0], path, query)
 
 
+def as_sent(request: Request, carriage: Carriage, found: Found) -> str:
+    """A token of the query or a cookie before percent-decoding; empty where decoding has changed nothing.
+
+    For formats that sign escapes and put their tokens into URLs as they are.
+    """
+    match found.transport:
+        case Transport.QUERY:
+            values = _take_from_query(request.query, carriage)[0]
+        case Transport.COOKIE:
+            values = [value for name, value in request.cookies if name == carriage.name]
+        case _:
+            values = []
+    return values[0] if values and values[0] != found.token.reveal() else ""
+
+
 def strip(path: str, query: str, carriage: Carriage, mount: str) -> tuple[str, str]:
     """Path and query without any token, everything else as it was."""
     return _take_from_path(path, carriage, mount)[1], _take_from_query(query, carriage)[1]

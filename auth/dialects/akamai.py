@@ -22,7 +22,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from urllib.parse import quote, quote_plus, unquote
+from urllib.parse import quote, quote_plus
 
 from auth import carriage as rides
 from auth.algorithms import Algorithm
@@ -91,7 +91,7 @@ class Akamai(OneName):
         if found is None:
             return None
         target = "" if _names_paths(found.token) else self._target(found.path, found.query)
-        return replace(found, bound=(target, _as_sent(request, carriage, found)))
+        return replace(found, bound=(target, rides.as_sent(request, carriage, found)))
 
     def verify(self, found: Found, ring: KeyRing) -> Claims:
         """The claims of a token whose HMAC holds."""
@@ -222,20 +222,6 @@ class Akamai(OneName):
 
 def _names_paths(token: Token) -> bool:
     return "~acl=" in "~" + token.reveal()
-
-
-def _as_sent(request: Request, carriage: Carriage, found: Found) -> str:
-    """The token's text before percent-decoding; empty where that is the same, or no token at all."""
-    match found.transport:
-        case Transport.QUERY:
-            pairs = (piece.partition("=")[::2] for piece in request.query.split("&"))
-            values = [value for name, value in pairs if unquote(name) == carriage.name]
-        case Transport.COOKIE:
-            values = [value for name, value in request.cookies if name == carriage.name]
-        case _:
-            values = []
-    text = values[0] if values else ""
-    return text if "~hmac=" in text and text != found.token.reveal() else ""
 
 
 def _spellings(text: str, escape_early: bool) -> Iterator[str]:

@@ -82,7 +82,8 @@ class MediaCdn:
         found = explicit or _locate(request, self._cookies(carriage), mount)
         if found is None:
             return None
-        return replace(found, bound=_bound(found, request, carriage, mount))
+        own = replace(carriage, name=self._options.cookie) if found.transport is Transport.COOKIE else carriage
+        return replace(found, bound=_bound(found, request, own, mount))
 
     def strip(self, path: str, query: str, carriage: Carriage, mount: str) -> tuple[str, str]:
         """See `Dialect`."""
@@ -93,9 +94,10 @@ class MediaCdn:
 
     def verify(self, found: Found, ring: KeyRing) -> Claims:
         """The claims of an authentic token or signature."""
-        kind, target, *values = found.bound
+        kind, target, *others = found.bound
         if kind == _FIELDS:
-            return self._verify_token(found.token.reveal(), target, tuple(values), ring)
+            sent, *values = others
+            return self._verify_either(found.token.reveal(), sent, target, tuple(values), ring)
         statement = signed_urls.parse_statement(found.token.reveal(), ":" if kind == Form.COOKIE else "&")
         key = ring.find(statement.key_id)
         if key is None:
@@ -157,6 +159,15 @@ class MediaCdn:
     def _cookies(self, carriage: Carriage) -> Carriage | None:
         return _only(replace(carriage, name=self._options.cookie), Transport.COOKIE)
 
+    def _verify_either(self, text: str, sent: str, path: str, values: tuple[str, ...], ring: KeyRing) -> Claims:
+        """A token as it is decoded or, where that is not what was signed, as it was sent."""
+        try:
+            return self._verify_token(text, path, values, ring)
+        except Denied as refusal:
+            if not sent or refusal.reason is not Reason.BAD_SIGNATURE:
+                raise
+        return self._verify_token(sent, path, values, ring)
+
     def _verify_token(self, text: str, path: str, values: tuple[str, ...], ring: KeyRing) -> Claims:
         parsed = media_tokens.parse(text)
         allowed = [seal for seal in self._options.algorithms if parsed.fits(seal)]
@@ -203,7 +214,10 @@ def _bound(found: Found, request: Request, carriage: Carriage, mount: str) -> tu
     if found.transport is Transport.COOKIE and "~" not in text:
         return (Form.COOKIE.value, "")
     names_path, headers = media_tokens.needs(text)
-    return (_FIELDS, found.path if names_path else "", *(media_tokens.value_of(request, name) for name in headers))
+    values = (media_tokens.value_of(request, name) for name in headers)
+    sent = rides.as_sent(request, carriage, found)
+    is_token = "~Signature=" in sent or "~hmac=" in sent
+    return (_FIELDS, found.path if names_path else "", sent if is_token else "", *values)
 
 
 def _message(statement: signed_urls.Statement, kind: str, target: str) -> bytes:

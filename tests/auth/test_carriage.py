@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auth.carriage import Carriage, Found, Transport, attach, locate, strip
+from auth.carriage import Carriage, Found, Transport, as_sent, attach, locate, strip
 from auth.errors import Denied, Misuse, Reason
-from auth.request import Request
+from auth.request import Pairs, Request
 from auth.secret import Token
 
 ALL = Carriage()
@@ -198,3 +198,20 @@ def test_names_are_plain(name: str) -> None:
 def test_a_carriage_has_a_transport() -> None:
     with pytest.raises(Misuse, match="transport"):
         Carriage(transports=frozenset())
+
+
+@pytest.mark.parametrize(
+    ("query", "cookies", "sent"),
+    [
+        ("token=a%2fb", (), "a%2fb"),
+        ("x=1&t%6fken=a%2Fb", (), "a%2Fb"),
+        ("token=ab", (), ""),
+        ("", (("token", "a%2fb"),), "a%2fb"),
+        ("", (("token", "ab"),), ""),
+    ],
+)
+def test_a_token_as_it_was_sent(query: str, cookies: Pairs, sent: str) -> None:
+    request = Request("GET", "https", "h", "/vod/a", query, cookies=cookies)
+    found = locate(request, Carriage(), "/vod")
+    assert found is not None
+    assert as_sent(request, Carriage(), found) == sent

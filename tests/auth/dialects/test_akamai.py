@@ -9,6 +9,7 @@ from dataclasses import replace
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -18,8 +19,10 @@ from auth.claims import Claims
 from auth.dialects.akamai import CARRIAGE, Akamai, AkamaiOptions, Mac
 from auth.enforce import Policy, enforce, judge_token
 from auth.errors import Denied, Misuse, Reason
+from auth.gate import Gate
 from auth.keys import Key, KeyRing
 from auth.options import read_options
+from auth.realm import Accepted, Realm
 from auth.request import Request
 from auth.rules.path_and_query import PathAndQuery
 from auth.rules.url import Url, UrlPrefixes
@@ -345,3 +348,23 @@ def test_data_is_minted() -> None:
 def test_only_a_shared_secret_mints() -> None:
     with pytest.raises(Misuse):
         AKAMAI.mint(FOR_PATHS, Key("a1", Algorithm.HS256, Secret(b"x" * 32)))
+
+
+def test_through_a_gate_behind_an_edge_of_another_name() -> None:
+    """What is signed is what viewers ask for; what reaches us has another scheme and host."""
+    accepted = Accepted("akamai", CARRIAGE, AkamaiOptions())
+    gate = Gate(Realm("/vod", (accepted,), public_origin="https://cdn.example"))
+    url = gate.sign(
+        "https://cdn.example/vod/film/a.ts?x=1",
+        Claims(expires=NOW + 60, scope=PathScope.prefix("/vod/film")),
+        KeyRing([KEY]),
+        NOW,
+    )
+    parts = urlsplit(url)
+    request = Request("GET", "http", "origin.internal:8080", parts.path, parts.query)
+    grant = gate.admit(request, KeyRing([KEY]), NOW)
+    assert (grant.path, grant.query) == ("/vod/film/a.ts", "x=1")
+    elsewhere = replace(request, path=parts.path.replace("/film/", "/other/"))
+    with pytest.raises(Denied) as caught:
+        gate.admit(elsewhere, KeyRing([KEY]), NOW)
+    assert caught.value.reason is Reason.OUT_OF_SCOPE

@@ -16,7 +16,9 @@ from auth.claims import Claims
 from auth.dialects.cloud_cdn import CARRIAGE, CloudCdn, CloudCdnOptions
 from auth.enforce import Policy, judge_request, judge_token
 from auth.errors import Denied, Misuse, Reason
+from auth.gate import Gate
 from auth.keys import Key, KeyRing
+from auth.realm import Accepted, Realm
 from auth.request import Request
 from auth.rules.url import ExactUrl, Url, UrlPrefixes
 from auth.scope import PathScope
@@ -204,3 +206,20 @@ def test_without_a_signature_the_names_are_free() -> None:
 def test_nonsense_is_not_minted(claims: Claims) -> None:
     with pytest.raises(Misuse):
         DIALECT.mint(claims, KEY, Url.parse(URL))
+
+
+def test_through_a_gate_behind_an_edge_of_another_name() -> None:
+    """What is signed is what viewers ask for; what reaches us has another scheme and host."""
+    accepted = Accepted("cloud-cdn", CARRIAGE, CloudCdnOptions())
+    gate = Gate(Realm("/vod", (accepted,), public_origin="https://cdn.example"))
+    url = gate.sign(
+        "https://cdn.example/vod/film/a.ts?x=1", Claims(expires=NOW + 60, urls=ExactUrl(URL)), KeyRing([KEY]), NOW
+    )
+    parts = urlsplit(url)
+    request = Request("GET", "http", "origin.internal:8080", parts.path, parts.query)
+    grant = gate.admit(request, KeyRing([KEY]), NOW)
+    assert (grant.path, grant.query) == ("/vod/film/a.ts", "x=1")
+    elsewhere = replace(request, path=parts.path.replace("/film/", "/other/"))
+    with pytest.raises(Denied) as caught:
+        gate.admit(elsewhere, KeyRing([KEY]), NOW)
+    assert caught.value.reason is Reason.BAD_SIGNATURE

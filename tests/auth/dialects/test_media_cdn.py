@@ -20,9 +20,11 @@ from auth.claims import Claims
 from auth.dialects.media_cdn import CARRIAGE, Kind, MediaCdn, MediaCdnOptions
 from auth.enforce import Policy, enforce, judge_token
 from auth.errors import Denied, Misuse, Reason
+from auth.gate import Gate
 from auth.keys import Key, KeyRing
 from auth.media_tokens import Seal
 from auth.options import read_options
+from auth.realm import Accepted, Realm
 from auth.request import Pairs, Request
 from auth.rules.url import ExactUrl, Url, UrlPrefixes
 from auth.scope import PathScope
@@ -238,6 +240,18 @@ def test_a_token_that_no_range_admits_admits_nobody() -> None:
     assert objection.reason is Reason.WRONG_NETWORK
 
 
+def test_escapes_that_were_signed() -> None:
+    """Google's samples put tokens into URLs and cookies as they are."""
+    text = sealed("PathGlobs=/a%20b/*~Expires=5~Data=x%2fy")
+    cookies = (("Edge-Cache-Cookie", text),)
+    for request in (with_token(text), Request("GET", "https", "h", "/a%20b/c", cookies=cookies)):
+        claims = verified(MACS, request, SHARED)
+        assert (claims.scope, claims.extra) == (PathScope.glob("/a%20b/**"), (("Data", "x%2fy"),))
+    encoded = text.replace("%", "%25").replace("=", "%3D")
+    assert verified(MACS, with_token(encoded), SHARED).extra == (("Data", "x%2fy"),)
+    assert denied(MACS, with_token(text.replace("%2f", "%2F")), SHARED) is Reason.BAD_SIGNATURE
+
+
 def test_the_boundary_in_time() -> None:
     claims = verified(MACS, with_token(sealed(f"PathGlobs=/*~Expires={NOW}")), SHARED)
     assert judge_token(claims, Policy(), NOW - 0.5) is None
@@ -316,3 +330,23 @@ def test_keys_that_do_not_fit() -> None:
         MediaCdn(MediaCdnOptions(algorithms=()))
     signed = f"{URL}&Expires=1&KeyName=h1&Signature=AAAA"
     assert denied(TOKENS, request_for(signed), SHARED) is Reason.WRONG_ALGORITHM
+
+
+def test_through_a_gate_behind_an_edge_of_another_name() -> None:
+    """What is signed is what viewers ask for; what reaches us has another scheme and host."""
+    accepted = Accepted("media-cdn", CARRIAGE, MediaCdnOptions())
+    gate = Gate(Realm("/vod", (accepted,), public_origin="https://cdn.example"))
+    url = gate.sign(
+        "https://cdn.example/vod/film/a.ts?x=1",
+        Claims(expires=NOW + 60, scope=PathScope.prefix("/vod/film")),
+        KeyRing([TOKEN_KEY]),
+        NOW,
+    )
+    parts = urlsplit(url)
+    request = Request("GET", "http", "origin.internal:8080", parts.path, parts.query)
+    grant = gate.admit(request, KeyRing([TOKEN_KEY]), NOW)
+    assert (grant.path, grant.query) == ("/vod/film/a.ts", "x=1")
+    elsewhere = replace(request, path=parts.path.replace("/film/", "/other/"))
+    with pytest.raises(Denied) as caught:
+        gate.admit(elsewhere, KeyRing([TOKEN_KEY]), NOW)
+    assert caught.value.reason is Reason.OUT_OF_SCOPE
