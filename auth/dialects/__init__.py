@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from auth.carriage import Carriage, Transport
-from auth.dialects import alibaba, bunny, cdn77, fastly, gcore, jwt, keycdn, secure_link
+from auth.dialects import alibaba, bunny, cdn77, fastly, gcore, jwt, keycdn, ovenmedia, secure_link, wowza
 from auth.dialects.dialect import Dialect, Spec
 
 __all__ = ["DIALECTS", "Dialect", "Spec"]
@@ -27,9 +27,16 @@ DIALECTS: dict[str, Spec] = {
     keycdn.NAME: Spec(
         lambda _options: keycdn.KeyCdn(), carriage=Carriage("token", frozenset({Transport.QUERY})), is_for_urls=True
     ),
+    ovenmedia.NAME: Spec(
+        ovenmedia.OvenMedia,
+        ovenmedia.OvenMediaOptions,
+        Carriage("signature", frozenset({Transport.QUERY})),
+        is_for_urls=True,
+    ),
     secure_link.NAME: Spec(
         secure_link.secure_link,
         secure_link.SecureLinkOptions,
         Carriage("md5", frozenset({Transport.PATH, Transport.QUERY, Transport.COOKIE})),
     ),
+    wowza.NAME: Spec(wowza.Wowza, wowza.WowzaOptions, Carriage("wowzatokenhash", frozenset({Transport.QUERY}))),
 }
