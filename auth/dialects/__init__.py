@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from auth.carriage import Carriage, Transport
-from auth.dialects import alibaba, bunny, cdn77, fastly, gcore, jwt, keycdn, ovenmedia, secure_link, wowza
+from auth.dialects import alibaba, bunny, cdn77, edgio, fastly, gcore, jwt, keycdn, ovenmedia, secure_link, wowza
 from auth.dialects.dialect import Dialect, Spec
 
 __all__ = ["DIALECTS", "Dialect", "Spec"]
@@ -19,6 +19,7 @@ DIALECTS: dict[str, Spec] = {
     cdn77.NAME: Spec(
         lambda _options: cdn77.Cdn77(), carriage=Carriage("secure", frozenset({Transport.PATH, Transport.QUERY}))
     ),
+    edgio.NAME: Spec(lambda _options: edgio.Edgio(), carriage=Carriage("ectoken", frozenset({Transport.QUERY}))),
     fastly.NAME: Spec(
         fastly.Fastly, fastly.FastlyOptions, Carriage("token", frozenset({Transport.QUERY})), is_for_urls=True
     ),

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from auth.rules.condition import Condition
 from auth.rules.countries import Countries
+from auth.rules.referrers import Referrers
+from auth.rules.schemes import Schemes
 from auth.rules.url import ExactUrl, UrlPrefixes, UrlRule
 
 # The word that a rule is stored under → how it is read back. A new rule is a file and a row here.
@@ -18,4 +20,6 @@ URL_RULES: dict[str, type[UrlRule]] = {
 }
 CONDITIONS: dict[str, type[Condition]] = {
     Countries.WORD: Countries,
+    Referrers.WORD: Referrers,
+    Schemes.WORD: Schemes,
 }
