@@ -15,16 +15,19 @@ from auth.dialects import (
     cloudflare,
     cloudflare_stream,
     cloudfront,
+    edgio,
     fastly,
     gcore,
     jwt,
     keycdn,
     media_cdn,
     mux,
+    ovenmedia,
     secure_link,
     session,
     uri_signing,
     url_sig,
+    wowza,
 )
 from auth.dialects.dialect import Dialect, Spec
 
@@ -54,12 +57,19 @@ DIALECTS: dict[str, Spec] = {
     cdn77.NAME: Spec(
         lambda _options: cdn77.Cdn77(), carriage=Carriage("secure", frozenset({Transport.PATH, Transport.QUERY}))
     ),
+    edgio.NAME: Spec(lambda _options: edgio.Edgio(), carriage=Carriage("ectoken", frozenset({Transport.QUERY}))),
     fastly.NAME: Spec(
         fastly.Fastly, fastly.FastlyOptions, Carriage("token", frozenset({Transport.QUERY})), is_for_urls=True
     ),
     gcore.NAME: Spec(gcore.Gcore, gcore.GcoreOptions, Carriage("md5", frozenset({Transport.QUERY})), is_for_urls=True),
     keycdn.NAME: Spec(
         lambda _options: keycdn.KeyCdn(), carriage=Carriage("token", frozenset({Transport.QUERY})), is_for_urls=True
+    ),
+    ovenmedia.NAME: Spec(
+        ovenmedia.OvenMedia,
+        ovenmedia.OvenMediaOptions,
+        Carriage("signature", frozenset({Transport.QUERY})),
+        is_for_urls=True,
     ),
     secure_link.NAME: Spec(
         secure_link.secure_link,
@@ -69,4 +79,5 @@ DIALECTS: dict[str, Spec] = {
     mux.NAME: Spec(mux.Mux, mux.MuxOptions, mux.CARRIAGE),
     url_sig.NAME: Spec(url_sig.UrlSig, url_sig.UrlSigOptions, url_sig.CARRIAGE, is_for_urls=True),
     session.NAME: Spec(lambda _options: session.Session(), is_internal=True),
+    wowza.NAME: Spec(wowza.Wowza, wowza.WowzaOptions, Carriage("wowzatokenhash", frozenset({Transport.QUERY}))),
 }

@@ -86,9 +86,8 @@ class Bunny:
         parts = tuple((name, values[name]) for name in (mark, *_OWN) if name in values)
         covered = query if segment is None else ""
         transport = Transport.QUERY if segment is None else Transport.PATH
-        rest = query if segment is None else request.query
         token = url_hash.joined(tuple((name, quote(_decoded(value), safe="")) for name, value in parts))
-        return Found(token, transport, path, rest, (path, covered, url_hash.address(request)), parts)
+        return Found(token, transport, path, query, (path, covered, url_hash.address(request)), parts)
 
     def strip(self, path: str, query: str, carriage: Carriage, mount: str) -> tuple[str, str]:
         """See `Dialect`."""
@@ -225,9 +224,10 @@ def _form(piece: str) -> tuple[str, str]:
 
 def _decoded(value: str) -> str:
     try:
+        value.encode("utf-8")
         return percent_decode(value)
     except ValueError:
-        raise Denied(Reason.MALFORMED, "the token's percent-encoding is broken") from None
+        raise Denied(Reason.MALFORMED, "the token's percent-encoding is broken, or no UTF-8") from None
 
 
 def _pairs(text: str) -> Pairs:

@@ -15,6 +15,8 @@ from auth.rules.expressions import UrlHash, UrlRegex
 from auth.rules.header_matches import HeaderMatches
 from auth.rules.path_and_query import PathAndQuery
 from auth.rules.places import Circles, Geohashes, Regions
+from auth.rules.referrers import Referrers
+from auth.rules.schemes import Schemes
 from auth.rules.tls_traits import ClientKey, Protocols, TlsFingerprint
 from auth.rules.uri_components import UriComponents
 from auth.rules.url import ExactUrl, UrlPrefixes, UrlRule
@@ -44,4 +46,6 @@ CONDITIONS: dict[str, type[Condition]] = {
     Regions.WORD: Regions,
     SameViewer.WORD: SameViewer,
     TlsFingerprint.WORD: TlsFingerprint,
+    Referrers.WORD: Referrers,
+    Schemes.WORD: Schemes,
 }

@@ -177,6 +177,8 @@ def test_a_segment_of_anything_else() -> None:
     assert refused(Request("GET", "https", "h", "/bcdn_token=x&other=1/a")) is Reason.MALFORMED
     assert refused(Request("GET", "https", "h", "/bcdn_token=x/a")) is Reason.MALFORMED
     assert refused(Request("GET", "https", "h", "/bcdn_token=%GG/a")) is Reason.MALFORMED
+    assert refused(Request("GET", "https", "h", "/bcdn_token=\udc80/a")) is Reason.MALFORMED
+    assert refused(Request("GET", "https", "h", "/a", "token=x&expires=\udc80")) is Reason.MALFORMED
 
 
 @pytest.mark.parametrize(("path", "is_open"), [("/vod/film/b.ts", True), ("/vod/filmed/b.ts", False)])
