@@ -10,6 +10,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from auth.algorithms import Algorithm
 from auth.carriage import Found, Transport
@@ -259,3 +261,23 @@ def test_it_rides_in_the_path_alone() -> None:
     for url, transport in (("/vod/a", Transport.QUERY), ("/other/a", Transport.PATH), ("vod/a", Transport.PATH)):
         with pytest.raises(Misuse):
             SMD.issue(url, token, CARRIAGE, "/vod", transport)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["ip", "co", "ssn", "headers", "qs", "paths", "exc", "exp", "nbf", "intsig", "ip_ver", "x"]),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats() | st.text("/*.aA1:"),
+            lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("actionypeip"), inner, max_size=3),
+            max_leaves=5,
+        ),
+    )
+)
+def test_any_authentic_payload_is_claims_or_denied(altered: dict[str, object]) -> None:
+    try:
+        claims = admit(jwt(PAYLOAD | altered))
+    except Denied as refused:
+        said = str(refused)
+        assert said
+        return
+    assert claims.key_id
