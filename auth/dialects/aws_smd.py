@@ -31,7 +31,8 @@ from auth.secret import Secret, Token
 from auth.strict_json import JsonObject
 
 NAME = "aws-smd"
-CARRIAGE = Carriage("smd", frozenset({Transport.PATH}))
+# The name is not on the wire: it keeps apart the dialects that read a bare segment.
+CARRIAGE = Carriage("segment", frozenset({Transport.PATH}))
 
 _SESSION = r"[A-Za-z0-9_-]{1,128}"
 _SEGMENT = re.compile(

@@ -25,7 +25,8 @@ from auth.secret import Token
 from auth.strict_json import JsonObject, JsonValue
 
 NAME = "cloudflare-stream"
-CARRIAGE = Carriage("stream", frozenset({Transport.PATH}))
+# The name is not on the wire: it keeps apart the dialects that read a bare segment.
+CARRIAGE = Carriage("segment", frozenset({Transport.PATH}))
 
 _SEGMENT = re.compile(r"e[wy][A-Za-z0-9_-]*\.e[wy][A-Za-z0-9_-]*\.[A-Za-z0-9_-]*")
 _VIDEO = re.compile(r"[A-Za-z0-9_-]{1,128}")

@@ -16,12 +16,14 @@ from hypothesis import strategies as st
 from auth.algorithms import Algorithm
 from auth.carriage import Found, Transport
 from auth.claims import Claims
+from auth.dialects import DIALECTS
 from auth.dialects.aws_smd import CARRIAGE, AwsSmd
 from auth.encoding import base64url_encode
 from auth.enforce import Policy, enforce
 from auth.errors import Denied, Misuse, Reason
 from auth.keys import Key, KeyRing
 from auth.primitives import Hash, mac
+from auth.realm import Accepted, Realm
 from auth.request import Place, Request
 from auth.rules.viewer import SameViewer
 from auth.scope import PathRule, PathScope, Rule
@@ -205,6 +207,12 @@ def test_the_envelope() -> None:
     with pytest.raises(Denied) as denied:
         SMD.verify(Found(Token("a" * 9000), Transport.PATH, "/", ""), RING)
     assert denied.value.reason is Reason.TOO_LARGE
+
+
+def test_one_mount_has_one_format_of_bare_segments() -> None:
+    accepts = tuple(Accepted(name, DIALECTS[name].carriage) for name in ("aws-smd", "cloudflare-stream"))
+    with pytest.raises(Misuse, match="would read the same token"):
+        Realm("/vod", accepts)
 
 
 def test_two_tokens_and_none() -> None:
