@@ -34,37 +34,37 @@ from auth.dialects.dialect import Dialect, Spec
 __all__ = ["DIALECTS", "Dialect", "Spec"]
 
 DIALECTS: dict[str, Spec] = {
-    akamai.NAME: Spec(akamai.Akamai, akamai.AkamaiOptions, akamai.CARRIAGE),
-    cloud_cdn.NAME: Spec(cloud_cdn.CloudCdn, cloud_cdn.CloudCdnOptions, cloud_cdn.CARRIAGE),
-    aws_smd.NAME: Spec(lambda _options: aws_smd.AwsSmd(), carriage=aws_smd.CARRIAGE),
-    cloudflare.NAME: Spec(cloudflare.Cloudflare, cloudflare.CloudflareOptions, cloudflare.CARRIAGE, is_for_urls=True),
-    cloudflare_stream.NAME: Spec(
-        lambda _options: cloudflare_stream.CloudflareStream(), carriage=cloudflare_stream.CARRIAGE
-    ),
-    cloudfront.NAME: Spec(cloudfront.CloudFront, cloudfront.CloudFrontOptions, cloudfront.CARRIAGE),
-    cat.NAME: Spec(cat.Cat, cat.CatOptions, cat.CARRIAGE),
     access_control.NAME: Spec(lambda _options: access_control.AccessControl(), carriage=access_control.CARRIAGE),
-    jwt.NAME: Spec(lambda _options: jwt.Jwt()),
-    uri_signing.NAME: Spec(uri_signing.UriSigning, uri_signing.UriSigningOptions, uri_signing.CARRIAGE),
-    media_cdn.NAME: Spec(media_cdn.MediaCdn, media_cdn.MediaCdnOptions, media_cdn.CARRIAGE),
+    akamai.NAME: Spec(akamai.Akamai, akamai.AkamaiOptions, akamai.CARRIAGE),
     alibaba.NAME: Spec(
         alibaba.alibaba,
         alibaba.AlibabaOptions,
         Carriage("auth_key", frozenset({Transport.PATH, Transport.QUERY})),
         is_for_urls=True,
     ),
+    aws_smd.NAME: Spec(lambda _options: aws_smd.AwsSmd(), carriage=aws_smd.CARRIAGE),
     bunny.NAME: Spec(bunny.Bunny, bunny.BunnyOptions, Carriage("token", frozenset({Transport.PATH, Transport.QUERY}))),
+    cat.NAME: Spec(cat.Cat, cat.CatOptions, cat.CARRIAGE),
     cdn77.NAME: Spec(
         lambda _options: cdn77.Cdn77(), carriage=Carriage("secure", frozenset({Transport.PATH, Transport.QUERY}))
     ),
+    cloud_cdn.NAME: Spec(cloud_cdn.CloudCdn, cloud_cdn.CloudCdnOptions, cloud_cdn.CARRIAGE),
+    cloudflare.NAME: Spec(cloudflare.Cloudflare, cloudflare.CloudflareOptions, cloudflare.CARRIAGE, is_for_urls=True),
+    cloudflare_stream.NAME: Spec(
+        lambda _options: cloudflare_stream.CloudflareStream(), carriage=cloudflare_stream.CARRIAGE
+    ),
+    cloudfront.NAME: Spec(cloudfront.CloudFront, cloudfront.CloudFrontOptions, cloudfront.CARRIAGE),
     edgio.NAME: Spec(lambda _options: edgio.Edgio(), carriage=Carriage("ectoken", frozenset({Transport.QUERY}))),
     fastly.NAME: Spec(
         fastly.Fastly, fastly.FastlyOptions, Carriage("token", frozenset({Transport.QUERY})), is_for_urls=True
     ),
     gcore.NAME: Spec(gcore.Gcore, gcore.GcoreOptions, Carriage("md5", frozenset({Transport.QUERY})), is_for_urls=True),
+    jwt.NAME: Spec(lambda _options: jwt.Jwt()),
     keycdn.NAME: Spec(
         lambda _options: keycdn.KeyCdn(), carriage=Carriage("token", frozenset({Transport.QUERY})), is_for_urls=True
     ),
+    media_cdn.NAME: Spec(media_cdn.MediaCdn, media_cdn.MediaCdnOptions, media_cdn.CARRIAGE),
+    mux.NAME: Spec(mux.Mux, mux.MuxOptions, mux.CARRIAGE),
     ovenmedia.NAME: Spec(
         ovenmedia.OvenMedia,
         ovenmedia.OvenMediaOptions,
@@ -76,8 +76,8 @@ DIALECTS: dict[str, Spec] = {
         secure_link.SecureLinkOptions,
         Carriage("md5", frozenset({Transport.PATH, Transport.QUERY, Transport.COOKIE})),
     ),
-    mux.NAME: Spec(mux.Mux, mux.MuxOptions, mux.CARRIAGE),
-    url_sig.NAME: Spec(url_sig.UrlSig, url_sig.UrlSigOptions, url_sig.CARRIAGE, is_for_urls=True),
     session.NAME: Spec(lambda _options: session.Session(), is_internal=True),
+    uri_signing.NAME: Spec(uri_signing.UriSigning, uri_signing.UriSigningOptions, uri_signing.CARRIAGE),
+    url_sig.NAME: Spec(url_sig.UrlSig, url_sig.UrlSigOptions, url_sig.CARRIAGE, is_for_urls=True),
     wowza.NAME: Spec(wowza.Wowza, wowza.WowzaOptions, Carriage("wowzatokenhash", frozenset({Transport.QUERY}))),
 }

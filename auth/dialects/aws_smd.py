@@ -12,12 +12,12 @@ speaks of its viewer, and an unknown country or region is refused whatever `co_f
 from __future__ import annotations
 
 import re
-from dataclasses import fields, replace
+from dataclasses import replace
 
 from auth import jose, strict_json
 from auth.algorithms import Algorithm
 from auth.carriage import Carriage, Found, Signed, Transport
-from auth.claims import Claims, read_list, read_text, read_time
+from auth.claims import Claims, read_list, read_text
 from auth.encoding import base64url_decode, base64url_encode
 from auth.errors import Denied, Misuse, Reason
 from auth.keys import Key, KeyRing
@@ -25,12 +25,14 @@ from auth.primitives import Hash, mac, same
 from auth.request import Request
 from auth.rules.url import Url
 from auth.rules.viewer import Fact, SameViewer, fact, reason_of
+from auth.saying import JWT_TIMES, check_sayable, jwt_times, read_jwt_times, shown
 from auth.scope import PathRule, PathScope, Rule, UnsafePath, normalise
 from auth.secret import Secret, Token
-from auth.strict_json import JsonObject, JsonValue
+from auth.strict_json import JsonObject
 
 NAME = "aws-smd"
-CARRIAGE = Carriage("smd", frozenset({Transport.PATH}))
+# The name is not on the wire: it keeps apart the dialects that read a bare segment.
+CARRIAGE = Carriage("segment", frozenset({Transport.PATH}))
 
 _SESSION = r"[A-Za-z0-9_-]{1,128}"
 _SEGMENT = re.compile(
@@ -41,9 +43,8 @@ _FIELD = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,64}")
 # In the order in which `intsig` joins them; the session stands behind them, headers and query behind that.
 _FLAGS = {"ip": "client", "co": "country", "cty": "city", "reg": "subdivision"}
 _KNOWN = {*_FLAGS, "ssn", "co_fallback", "reg_fallback", "ip_ver", "headers", "qs", "paths", "exc", "intsig"}
-_TIMES = {"not_before": "nbf", "expires": "exp", "issued_at": "iat"}
 _EXEMPT = ("exempt",)
-_SAYABLE = {*_TIMES, "session_id", "scope", "conditions", "dialect", "key_id"}
+_SAYABLE = {*JWT_TIMES, "session_id", "scope", "conditions"}
 
 
 class AwsSmd:
@@ -111,7 +112,7 @@ class AwsSmd:
         session, jws = _parse(found.token)
         said = [(name, value) for name, value in _payload(jws).items() if name != "intsig"]
         about = (("kid", jws.key_id or "absent"), ("session", session or "absent"))
-        return (*about, *((_shown(name), _shown(value)) for name, value in said))
+        return (*about, *((shown(name), shown(value)) for name, value in said))
 
 
 def _take(path: str, carriage: Carriage, mount: str) -> tuple[list[str], str]:
@@ -201,9 +202,9 @@ def _path_rule(prefix: str) -> PathRule:
 
 
 def _claims(payload: JsonObject, session: str | None, bound: tuple[str, ...]) -> Claims:
-    if payload.keys() - _KNOWN - set(_TIMES.values()):
+    if payload.keys() - _KNOWN - set(JWT_TIMES.values()):
         raise Denied(Reason.UNSUPPORTED, "a claim may restrict the token in a way that is not enforced here")
-    times = {ours: read_time(name, payload[name]) for ours, name in _TIMES.items() if name in payload}
+    times = read_jwt_times(payload)
     names = _names(payload)
     if (session is not None) != bool(payload.get("ssn")):
         raise Denied(Reason.MALFORMED, "a session stands before the token where ssn is true, and nowhere else")
@@ -266,10 +267,7 @@ def _members(claims: Claims, facts: tuple[Fact, ...]) -> JsonObject:
     said = dict(facts)
     members: JsonObject = {name: ours in said for name, ours in _FLAGS.items()}
     members["ssn"] = claims.session_id is not None
-    for ours, name in _TIMES.items():
-        value = getattr(claims, ours)
-        if value is not None:
-            members[name] = int(value) if isinstance(value, float) and value.is_integer() else value
+    members |= jwt_times(claims)
     members["headers"] = [name.removeprefix("header:") for name in said if name.startswith("header:")]
     members["qs"] = [name.removeprefix("query:") for name in said if name.startswith("query:")]
     client = said.get("client")
@@ -282,18 +280,6 @@ def _members(claims: Claims, facts: tuple[Fact, ...]) -> JsonObject:
 
 
 def _check_sayable(claims: Claims) -> None:
-    nothing = Claims()
-    extra = [
-        each.name
-        for each in fields(Claims)
-        if each.name not in _SAYABLE and getattr(claims, each.name) != getattr(nothing, each.name)
-    ]
-    if extra:
-        raise Misuse(f"a token of this format cannot say: {', '.join(extra)}")
+    check_sayable(claims, _SAYABLE, "a token of this format")
     if claims.session_id is not None and not re.fullmatch(_SESSION, claims.session_id):
         raise Misuse("a session is 1 to 128 characters of A-Z a-z 0-9 _ -")
-
-
-def _shown(value: JsonValue) -> str:
-    text = value if isinstance(value, str) else strict_json.dumps(value).decode("utf-8")
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)[:120]

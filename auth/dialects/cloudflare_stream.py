@@ -7,35 +7,36 @@ if it says `downloadable`. `accessRules` let in or keep out by country and addre
 from __future__ import annotations
 
 import re
-from dataclasses import fields, replace
+from dataclasses import replace
 
 from auth import jose, strict_json
 from auth.algorithms import Algorithm
 from auth.carriage import Carriage, Found, Signed, Transport
-from auth.claims import Claims, read_list, read_network, read_text, read_time
+from auth.claims import Claims, read_list, read_network, read_text
 from auth.errors import Denied, Misuse, Reason
 from auth.keys import Key, KeyRing
 from auth.request import Request
 from auth.rules.access import AccessRule, AccessRules, NotBelow
 from auth.rules.condition import Condition
 from auth.rules.url import Url
+from auth.saying import JWT_TIMES, check_sayable, jwt_times, read_jwt_times, shown
 from auth.scope import PathScope, UnsafePath
 from auth.secret import Token
 from auth.strict_json import JsonObject, JsonValue
 
 NAME = "cloudflare-stream"
-CARRIAGE = Carriage("stream", frozenset({Transport.PATH}))
+# The name is not on the wire: it keeps apart the dialects that read a bare segment.
+CARRIAGE = Carriage("segment", frozenset({Transport.PATH}))
 
 _SEGMENT = re.compile(r"e[wy][A-Za-z0-9_-]*\.e[wy][A-Za-z0-9_-]*\.[A-Za-z0-9_-]*")
 _VIDEO = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _COUNTRY = re.compile(r"[A-Z][A-Z0-9]")  # "T1" is what Cloudflare calls Tor
 _URL = re.compile(r"(?P<origin>(?:https?://[^/?#]+)?)(?P<path>/[^?#]*)(?P<rest>.*)", re.DOTALL)
-_TIMES = {"not_before": "nbf", "expires": "exp", "issued_at": "iat"}
-_KNOWN = {*_TIMES.values(), "sub", "kid", "downloadable", "accessRules"}
+_KNOWN = {*JWT_TIMES.values(), "sub", "kid", "downloadable", "accessRules"}
 _ACTIONS = {"allow": True, "block": False}
 _MAX_RULES = 5
 _DOWNLOADS = "downloads/"
-_SAYABLE = {*_TIMES, "subject", "scope", "conditions", "dialect", "key_id"}
+_SAYABLE = {*JWT_TIMES, "subject", "scope", "conditions"}
 
 
 class CloudflareStream:
@@ -68,7 +69,7 @@ class CloudflareStream:
         """A token for the video that is the claims' subject. It may download unless a `NotBelow` is among them."""
         if key.algorithm is not Algorithm.RS256:
             raise Misuse(f"key {key.id} cannot sign here: RS256 is needed")
-        _check_sayable(claims)
+        check_sayable(claims, _SAYABLE, "a token of this format")
         base = "/"
         if claims.scope is not None and claims.subject is not None:
             base = claims.scope.rules[0].pattern.removesuffix(f"{claims.subject}/")
@@ -97,7 +98,7 @@ class CloudflareStream:
     def describe(self, found: Found) -> tuple[tuple[str, str], ...]:
         """Key and claims."""
         jws, payload = _parse(found.token)
-        return (("kid", jws.key_id or "absent"), *((_shown(name), _shown(value)) for name, value in payload.items()))
+        return (("kid", jws.key_id or "absent"), *((shown(name), shown(value)) for name, value in payload.items()))
 
 
 def _take(path: str, carriage: Carriage, mount: str) -> tuple[Token | None, str]:
@@ -141,7 +142,7 @@ def _video(payload: JsonObject) -> str:
 def _claims(payload: JsonObject, base: str) -> Claims:
     if payload.keys() - _KNOWN:
         raise Denied(Reason.UNSUPPORTED, "a claim may restrict the token in a way that is not enforced here")
-    times = {ours: read_time(name, payload[name]) for ours, name in _TIMES.items() if name in payload}
+    times = read_jwt_times(payload)
     video = _video(payload)
     downloadable = payload.get("downloadable", False)
     if not isinstance(downloadable, bool):
@@ -197,10 +198,7 @@ def _country(name: str, value: JsonValue) -> str:
 
 def _members(claims: Claims, key_id: str) -> JsonObject:
     members: JsonObject = {"sub": claims.subject, "kid": key_id}
-    for ours, name in _TIMES.items():
-        value = getattr(claims, ours)
-        if value is not None:
-            members[name] = int(value) if isinstance(value, float) and value.is_integer() else value
+    members |= jwt_times(claims)
     if not any(isinstance(condition, NotBelow) for condition in claims.conditions):
         members["downloadable"] = True
     for condition in claims.conditions:
@@ -216,19 +214,3 @@ def _said(rule: AccessRule) -> JsonObject:
     if rule.networks:
         return {"type": "ip.src", "ip": [str(network) for network in rule.networks], "action": action}
     return {"type": "any", "action": action}
-
-
-def _check_sayable(claims: Claims) -> None:
-    nothing = Claims()
-    extra = [
-        each.name
-        for each in fields(Claims)
-        if each.name not in _SAYABLE and getattr(claims, each.name) != getattr(nothing, each.name)
-    ]
-    if extra:
-        raise Misuse(f"a token of this format cannot say: {', '.join(extra)}")
-
-
-def _shown(value: JsonValue) -> str:
-    text = value if isinstance(value, str) else strict_json.dumps(value).decode("utf-8")
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)[:120]

@@ -11,7 +11,7 @@ A request with any of the parameters is taken to be a signed URL, and its cookie
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from ipaddress import IPv4Network
 from urllib.parse import unquote
@@ -28,6 +28,7 @@ from auth.primitives import Hash, is_signed, sign
 from auth.request import Pairs, Request
 from auth.rules.url import ExactUrl, Url, UrlRule
 from auth.rules.wildcards import UrlWildcards
+from auth.saying import check_sayable, shown
 from auth.scope import PathScope, Rule
 from auth.secret import Secret, Token
 from auth.strict_json import JsonObject, JsonValue
@@ -49,7 +50,7 @@ _FROM_BASE64 = str.maketrans("+=/", "-_~")
 _KEYS = frozenset({Algorithm.RS256, Algorithm.ES256})
 # What a canned policy is made of has no other reading: not a character that JSON would escape.
 _CANNED_URL = re.compile(r"[!#-\[\]-~]+")
-_SAYABLE = {"expires", "not_before", "urls", "scope", "networks", "dialect", "key_id"}
+_SAYABLE = {"expires", "not_before", "urls", "scope", "networks"}
 
 
 class SignatureHash(StrEnum):
@@ -194,7 +195,7 @@ class CloudFront:
         if parts.policy is None:
             return (*about, ("policy", "canned"), ("Expires", parts.expires or ""))
         statement = _statement(parts.policy)
-        return (*about, ("policy", "custom"), *((name, _shown(value)) for name, value in statement.items()))
+        return (*about, ("policy", "custom"), *((name, shown(value)) for name, value in statement.items()))
 
 
 def _take(query: str) -> tuple[Pairs, str]:
@@ -328,14 +329,7 @@ def _is_canned(claims: Claims, url: Url) -> bool:
 
 
 def _check_sayable(claims: Claims) -> None:
-    nothing = Claims()
-    extra = [
-        each.name
-        for each in fields(Claims)
-        if each.name not in _SAYABLE and getattr(claims, each.name) != getattr(nothing, each.name)
-    ]
-    if extra:
-        raise Misuse(f"a CloudFront policy cannot say: {', '.join(extra)}")
+    check_sayable(claims, _SAYABLE, "a CloudFront policy")
     if claims.scope is not None and claims.urls is not None:
         raise Misuse("a CloudFront policy has one Resource: paths or URLs, not both")
 
@@ -390,8 +384,3 @@ def _whole(name: str, value: float | None) -> int:
     if value is None or isinstance(value, bool) or not 0 < value <= MAX_TIME or value != int(value):
         raise Misuse(f"a CloudFront policy says {name} in whole seconds")
     return int(value)
-
-
-def _shown(value: JsonValue) -> str:
-    text = value if isinstance(value, str) else strict_json.dumps(value).decode("utf-8")
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)[:120]

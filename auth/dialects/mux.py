@@ -7,30 +7,30 @@ storyboards; which ones lie below a mount is an option. The key's id stands in t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 from auth import carriage as rides
 from auth import jose, strict_json
 from auth.algorithms import Algorithm
 from auth.carriage import Carriage, Found, Transport
-from auth.claims import Claims, read_text, read_time
+from auth.claims import Claims, read_text
 from auth.dialects.dialect import OneName
 from auth.errors import Denied, Misuse, Reason
 from auth.keys import Key, KeyRing
 from auth.options import Options, option
 from auth.request import Request
 from auth.rules.url import Url
+from auth.saying import JWT_TIMES, check_sayable, jwt_times, read_jwt_times, shown
 from auth.scope import PathRule, PathScope, Rule, UnsafePath
 from auth.secret import Token
-from auth.strict_json import JsonObject, JsonValue
+from auth.strict_json import JsonObject
 
 NAME = "mux"
 CARRIAGE = Carriage("token", frozenset({Transport.QUERY}))
 
-_TIMES = {"not_before": "nbf", "expires": "exp", "issued_at": "iat"}
-_KNOWN = {*_TIMES.values(), "sub", "kid", "aud"}
+_KNOWN = {*JWT_TIMES.values(), "sub", "kid", "aud"}
 _NOT_IN_IDS = frozenset("/*?.%#\\")
-_SAYABLE = {*_TIMES, "subject", "scope", "dialect", "key_id"}
+_SAYABLE = {*JWT_TIMES, "subject", "scope"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +69,9 @@ class Mux(OneName):
         """A token for the playback id that is the claims' subject. Misuse for claims that say more."""
         if key.algorithm is not Algorithm.RS256:
             raise Misuse(f"key {key.id} cannot sign here: RS256 is needed")
-        _check_sayable(claims)
+        check_sayable(claims, _SAYABLE, "a token of this format")
         members: JsonObject = {"kid": key.id, "sub": claims.subject, "aud": self._kinds[0]}
-        for ours, name in _TIMES.items():
-            value = getattr(claims, ours)
-            if value is not None:
-                members[name] = int(value) if isinstance(value, float) and value.is_integer() else value
+        members |= jwt_times(claims)
         base = "/"
         if claims.scope is not None and claims.subject is not None:
             base = claims.scope.rules[0].pattern.removesuffix(claims.subject)
@@ -90,14 +87,14 @@ class Mux(OneName):
     def describe(self, found: Found) -> tuple[tuple[str, str], ...]:
         """Algorithm and claims."""
         jws, payload = _parse(found.token)
-        return (("alg", jws.algorithm), *((_shown(name), _shown(value)) for name, value in payload.items()))
+        return (("alg", jws.algorithm), *((shown(name), shown(value)) for name, value in payload.items()))
 
     def _claims(self, payload: JsonObject, base: str) -> Claims:
         if payload.keys() - _KNOWN:
             raise Denied(Reason.UNSUPPORTED, "a claim may restrict the token in a way that is not enforced here")
         if read_text("aud", payload.get("aud")) not in self._kinds:
             raise Denied(Reason.WRONG_AUDIENCE, "the token is for another kind of media")
-        times = {ours: read_time(name, payload[name]) for ours, name in _TIMES.items() if name in payload}
+        times = read_jwt_times(payload)
         playback = read_text("sub", payload.get("sub"))
         if _NOT_IN_IDS.intersection(playback):
             raise Denied(Reason.MALFORMED, "sub is a playback id")
@@ -128,19 +125,3 @@ def _parse(token: Token) -> tuple[jose.Jws, JsonObject]:
     if not isinstance(named, str) or jws.key_id not in {None, named}:
         raise Denied(Reason.MALFORMED, "header and payload name one key")
     return replace(jws, key_id=named), payload
-
-
-def _check_sayable(claims: Claims) -> None:
-    nothing = Claims()
-    extra = [
-        each.name
-        for each in fields(Claims)
-        if each.name not in _SAYABLE and getattr(claims, each.name) != getattr(nothing, each.name)
-    ]
-    if extra:
-        raise Misuse(f"a token of this format cannot say: {', '.join(extra)}")
-
-
-def _shown(value: JsonValue) -> str:
-    text = value if isinstance(value, str) else strict_json.dumps(value).decode("utf-8")
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)[:120]

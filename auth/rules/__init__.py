@@ -43,9 +43,9 @@ CONDITIONS: dict[str, type[Condition]] = {
     HeaderMatches.WORD: HeaderMatches,
     NotBelow.WORD: NotBelow,
     Protocols.WORD: Protocols,
+    Referrers.WORD: Referrers,
     Regions.WORD: Regions,
     SameViewer.WORD: SameViewer,
-    TlsFingerprint.WORD: TlsFingerprint,
-    Referrers.WORD: Referrers,
     Schemes.WORD: Schemes,
+    TlsFingerprint.WORD: TlsFingerprint,
 }

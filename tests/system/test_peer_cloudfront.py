@@ -1,7 +1,13 @@
-"""botocore signs and we verify; and what we sign is what botocore signs, to the byte."""
+"""Two of Amazon's libraries sign and we verify; and what we sign is what they sign, to the byte.
+
+PyPI `botocore` runs here, npm `@aws-sdk/cloudfront-signer` in node.
+"""
 
 from __future__ import annotations
 
+import json
+import subprocess
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from ipaddress import ip_address, ip_network
@@ -10,12 +16,15 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from botocore.signers import CloudFrontSigner
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from auth import Algorithm, Claims, Gate, KeyRing, Realm
 from auth.algorithms import PrivateKey
 from auth.carriage import Transport
 from auth.dialects import DIALECTS
 from auth.dialects.cloudfront import CloudFrontOptions, SignatureHash
+from auth.errors import Denied, Reason
 from auth.primitives import Hash, sign
 from auth.realm import Accepted
 from auth.request import Request
@@ -23,6 +32,7 @@ from auth.rules.url import ExactUrl
 from auth.rules.wildcards import UrlWildcards
 from auth.secret import Secret
 from origin.keystore.generate import new_key
+from tests.parts import find_part
 
 pytestmark = pytest.mark.system
 
@@ -110,3 +120,58 @@ def test_our_urls_are_its_urls(claims: Claims, policy: dict[str, Any] | None) ->
     ours = gate((SignatureHash.SHA1,)).sign(URL, claims, ring, NOW)
     assert ours == theirs
     assert set(parse_qs(urlsplit(ours).query)) > {"Signature", "Key-Pair-Id", "size"}
+
+
+_NODE = """
+import { getSignedCookies, getSignedUrl } from "@aws-sdk/cloudfront-signer";
+import { readFileSync } from "node:fs";
+const { privateKey, keyPairId, jobs } = JSON.parse(readFileSync(0, "utf8"));
+const signs = { url: getSignedUrl, cookies: getSignedCookies };
+const results = jobs.map(([kind, job]) => signs[kind]({ ...job, privateKey, keyPairId }));
+process.stdout.write(JSON.stringify(results));
+"""
+
+
+def node(*jobs: tuple[str, dict[str, object]]) -> list[Any]:
+    """What npm `@aws-sdk/cloudfront-signer` makes of the jobs."""
+    folder, program = find_part("peers"), find_part("node")
+    assert folder is not None
+    assert program is not None
+    assert isinstance(RSA.signing, RSAPrivateKey)
+    pem = RSA.signing.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    done = subprocess.run(
+        [str(program), "--input-type=module", "-e", _NODE],
+        cwd=folder,
+        input=json.dumps({"privateKey": pem, "keyPairId": RSA.id, "jobs": jobs}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    results: list[Any] = json.loads(done.stdout)
+    return results
+
+
+@pytest.mark.needs("node", "peers")
+@pytest.mark.parametrize("algorithm", ["SHA1", "SHA256"])
+def test_the_other_librarys_urls_and_cookies(algorithm: str) -> None:
+    usual: dict[str, object] = {"url": URL, "dateLessThan": EXPIRES * 1000, "algorithm": algorithm}
+    custom = usual | {"dateGreaterThan": NOW * 1000, "ipAddress": "192.0.2.0/24"}
+    wide = custom | {"url": "https://cdn.example/vod/*"}
+    jobs = [(kind, job) for kind in ("url", "cookies") for job in (usual, custom)]
+    *urls, first, second, third = node(*jobs, ("cookies", wide))
+    ring, door = KeyRing([RSA]), gate((SignatureHash(algorithm.lower()),))
+    for url in urls:
+        grant = door.admit(request(url), ring, NOW)
+        assert (grant.claims.expires, grant.query) == (EXPIRES, "size=large")
+    for cookies in (first, second, third):
+        pairs = tuple((name, str(value)) for name, value in cookies.items())
+        grant = door.admit(replace(request(URL), cookies=pairs), ring, NOW)
+        assert (grant.claims.expires, grant.transport) == (EXPIRES, Transport.COOKIE)
+    ours = door.sign(URL, Claims(expires=EXPIRES, urls=ExactUrl(URL)), ring, NOW)
+    assert parse_qs(urlsplit(ours).query) == parse_qs(urlsplit(urls[0]).query)
+    stranger = replace(request(urls[1]), client=ip_address("198.51.100.1"))
+    with pytest.raises(Denied) as denied:
+        door.admit(stranger, ring, NOW)
+    assert denied.value.reason is Reason.WRONG_NETWORK

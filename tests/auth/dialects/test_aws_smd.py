@@ -10,16 +10,20 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from auth.algorithms import Algorithm
 from auth.carriage import Found, Transport
 from auth.claims import Claims
+from auth.dialects import DIALECTS
 from auth.dialects.aws_smd import CARRIAGE, AwsSmd
 from auth.encoding import base64url_encode
 from auth.enforce import Policy, enforce
 from auth.errors import Denied, Misuse, Reason
 from auth.keys import Key, KeyRing
 from auth.primitives import Hash, mac
+from auth.realm import Accepted, Realm
 from auth.request import Place, Request
 from auth.rules.viewer import SameViewer
 from auth.scope import PathRule, PathScope, Rule
@@ -205,6 +209,12 @@ def test_the_envelope() -> None:
     assert denied.value.reason is Reason.TOO_LARGE
 
 
+def test_one_mount_has_one_format_of_bare_segments() -> None:
+    accepts = tuple(Accepted(name, DIALECTS[name].carriage) for name in ("aws-smd", "cloudflare-stream"))
+    with pytest.raises(Misuse, match="would read the same token"):
+        Realm("/vod", accepts)
+
+
 def test_two_tokens_and_none() -> None:
     segment = jwt(PAYLOAD)
     with pytest.raises(Denied) as denied:
@@ -259,3 +269,23 @@ def test_it_rides_in_the_path_alone() -> None:
     for url, transport in (("/vod/a", Transport.QUERY), ("/other/a", Transport.PATH), ("vod/a", Transport.PATH)):
         with pytest.raises(Misuse):
             SMD.issue(url, token, CARRIAGE, "/vod", transport)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["ip", "co", "ssn", "headers", "qs", "paths", "exc", "exp", "nbf", "intsig", "ip_ver", "x"]),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats() | st.text("/*.aA1:"),
+            lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("actionypeip"), inner, max_size=3),
+            max_leaves=5,
+        ),
+    )
+)
+def test_any_authentic_payload_is_claims_or_denied(altered: dict[str, object]) -> None:
+    try:
+        claims = admit(jwt(PAYLOAD | altered))
+    except Denied as refused:
+        said = str(refused)
+        assert said
+        return
+    assert claims.key_id

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from auth.algorithms import Algorithm
 from auth.carriage import Found, Transport
@@ -187,3 +189,23 @@ def test_it_stands_in_the_place_of_the_id() -> None:
             STREAM.issue(url, token, CARRIAGE, "/vod", transport)
     with pytest.raises(Misuse):
         STREAM.mint(Claims(expires=NOW, subject="film"), HMAC_KEY)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["sub", "kid", "exp", "nbf", "downloadable", "accessRules", "x"]),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats() | st.text("/*.aA1:"),
+            lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("actionypeip"), inner, max_size=3),
+            max_leaves=5,
+        ),
+    )
+)
+def test_any_authentic_payload_is_claims_or_denied(altered: dict[str, object]) -> None:
+    try:
+        claims = admit(jwt(PAYLOAD | altered, key=KEY))
+    except Denied as refused:
+        said = str(refused)
+        assert said
+        return
+    assert claims.key_id

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from auth.algorithms import Algorithm
 from auth.carriage import Found, Transport
@@ -168,3 +170,23 @@ def test_a_minted_token_names_its_key_in_the_payload() -> None:
 def test_kinds_that_are_refused(kinds: object) -> None:
     with pytest.raises(Misuse):
         read_options(MuxOptions, {"kinds": kinds})
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["sub", "kid", "aud", "exp", "nbf", "x"]),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats() | st.text("/*.aA1:"),
+            lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("actionypeip"), inner, max_size=3),
+            max_leaves=5,
+        ),
+    )
+)
+def test_any_authentic_payload_is_claims_or_denied(altered: dict[str, object]) -> None:
+    try:
+        claims = admit(token(PAYLOAD | altered))
+    except Denied as refused:
+        said = str(refused)
+        assert said
+        return
+    assert claims.key_id
