@@ -184,6 +184,7 @@ def test_an_imported_key_can_be_kept_from_signing(site: Path, console: Console) 
         (["import", "keys.json", "broken.json", "--format", "text"], "an algorithm and a key id"),
         (["import", "keys.json", "broken.json", "--format", "jwk"], "not a JSON Web Key"),
         (["import", "keys.json", "keys.json"], "the same id"),
+        (["export", "keys.json", "--private"], "No such option"),
         (["export", "nothing.json", "--jwks"], "nothing.json: does not exist"),
         (["list", "broken.json"], "broken.json: a key set is a JSON object"),
     ],
