@@ -177,6 +177,8 @@ def test_an_imported_key_can_be_kept_from_signing(site: Path, console: Console) 
         (["rotate", "keys.json", "--alg", "none"], "no such algorithm"),
         (["rotate", "keys.json", "--lead", "-1"], "--lead"),
         (["rotate", "keys.json", "--overlap", "0"], "--overlap"),
+        (["rotate", "keys.json", "--lead", "nan"], "--lead"),
+        (["rotate", "keys.json", "--overlap", "inf"], "the overlap more than 0"),
         (["retire", "keys.json", "none"], "no key of that id"),
         (["import", "keys.json", "nothing.pem"], "nothing.pem: cannot be read (No such file or directory)"),
         (["import", "keys.json", "broken.json"], "say with --format"),
