@@ -6,6 +6,7 @@ instants are Unix seconds.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from auth.errors import Misuse
@@ -19,11 +20,11 @@ def rotate(ring: KeyRing, new_key: Key, now: float, lead_seconds: float, overlap
     sign. The keys that `new_key` replaces sign until then and verify for `overlap_seconds` more, which is as long as
     the longest token lives: they are the present signer, and what else signs with the new key's algorithm. No key
     lasts longer than it would have. Misuse when `new_key` cannot sign, its id is taken, the lead is negative or the
-    overlap not positive.
+    overlap not positive, or they never end.
     """
     if new_key.signing is None:
         raise Misuse(f"key {new_key.id} verifies only")
-    if lead_seconds < 0 or overlap_seconds <= 0:
+    if not (0 <= lead_seconds < math.inf and 0 < overlap_seconds < math.inf):
         raise Misuse("the lead of a rotation is 0 seconds or more, and the overlap more than 0")
     signer = ring.signer(now)
     change = _signs_until(ring, now, now + lead_seconds)

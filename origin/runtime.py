@@ -8,7 +8,7 @@ import logging
 import secrets
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -115,7 +115,10 @@ async def open_runtime(configured: settings.Settings, pages: Pages | None = None
             ledger=ledger,
             playback=_playback(configured, mounts, rings),
         )
-        health = Health({f"mount {mount.label}": mount.source.probe for mount in mounts})
+        health = Health(
+            {f"mount {mount.label}": mount.source.probe for mount in mounts}
+            | {f"key ring {name}": partial(rings.probe, name) for name in _askable(configured, configured.keyrings)}
+        )
         await stack.enter_async_context(_running(*rings.keep_fresh(), _measure_lag(metrics), ledger.follow()))
         admin = admin_application(metrics, health)
         add_control(admin, _signers(configured, mounts), _api_keys(configured))
@@ -343,9 +346,13 @@ def _tell(done: Refreshed, known: Mapping[str, str]) -> Mapping[str, str]:
 
 def _missed(configured: settings.Settings, rings: KeyRings, realm: Realm) -> Callable[[], Awaitable[bool]] | None:
     """Asks again for a key that is not in the realm's rings; None when there is nobody to ask."""
-    names = {accepted.keys for accepted in realm.accepts}
-    askable = tuple(name for name in sorted(names) if (ring := configured.keyrings[name]).jwks or ring.redis)
-    return partial(rings.missed, askable) if askable else None
+    names = _askable(configured, {accepted.keys for accepted in realm.accepts})
+    return partial(rings.missed, names) if names else None
+
+
+def _askable(configured: settings.Settings, names: Iterable[str]) -> tuple[str, ...]:
+    """Of rings, those whose source is another machine: it may be away, and it may have news before it is due."""
+    return tuple(name for name in sorted(names) if (ring := configured.keyrings[name]).jwks or ring.redis)
 
 
 async def _measure_lag(metrics: Metrics) -> None:

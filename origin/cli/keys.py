@@ -64,7 +64,7 @@ def rotate(
     file: FileArgument,
     algorithm: AlgorithmOption = None,
     kid: KidOption = None,
-    lead: Annotated[float, Option(min=0, help="Seconds until it signs: for every node to learn of it.")] = 60.0,
+    lead: Annotated[float, Option(min=0, help="Seconds until it signs: for every node to learn of it.")] = 120.0,
     overlap: Annotated[float, Option(min=1, help="Seconds that old keys verify after that: a token's life.")] = _DAY,
     as_json: JsonOption = False,
 ) -> None:
@@ -76,7 +76,7 @@ def rotate(
     from auth.rotation import rotate as rotated
     from origin.keystore.generate import new_key
 
-    now = _now()
+    now = time.time()  # not rounded: the lead would be shorter than was asked for
     chosen = None if algorithm is None else _algorithm(algorithm)
 
     def change(ring: KeyRing) -> KeyRing:
@@ -84,7 +84,7 @@ def rotate(
         wanted = chosen or (signer.algorithm if signer else None)
         if wanted is None:
             raise Trouble(ExitCode.USAGE, f"{file}: no key signs now, so say with --algorithm what the new one is")
-        key = new_key(wanted, kid, not_before=now)
+        key = new_key(wanted, kid, not_before=float(int(now)))
         return rotated(pruned(ring, now - _DAY), key, now, lead, overlap)
 
     ring = _change(file, change)

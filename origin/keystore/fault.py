@@ -28,3 +28,8 @@ class KeystoreError(Exception):
         self.fault = fault
         self.where = where
         self.detail = detail
+
+    @property
+    def reason(self) -> str:
+        """The fault as one stable word, for health and metrics."""
+        return self.fault.value

@@ -10,7 +10,7 @@ from random import random
 from types import MappingProxyType
 
 from auth.keys import KeyRing
-from origin.keystore.fault import KeystoreError
+from origin.keystore.fault import Fault, KeystoreError
 from origin.keystore.source import Source
 
 LONGEST_WAIT = 1.0  # seconds that a request with an unknown key waits for a source
@@ -79,6 +79,11 @@ class KeyRings:
     def confirmed_at(self, name: str) -> float | None:
         """When that ring's source last held it: what its age is counted from. None when it was never read."""
         return self._loaded[name].confirmed_at
+
+    async def probe(self, name: str) -> None:
+        """KeystoreError while that ring was never read: nobody can be let in with its keys. Else it may be old."""
+        if self.confirmed_at(name) is None:
+            raise KeystoreError(Fault.AWAY, name, "was never read")
 
     async def open(self, now: float) -> Refreshed:
         """Read every source. KeystoreError when one is unusable that the process cannot start without."""
@@ -166,6 +171,8 @@ class KeyRings:
             ring = await self._sources[name].read()
         except KeystoreError as fault:
             return fault
+        except Exception as error:  # a defect in one source must not end the reading of it, nor of the others
+            return KeystoreError(Fault.UNREADABLE, name, f"cannot be read ({type(error).__name__})")
         return replace(self._loaded[name], confirmed_at=now) if ring is None else Loaded(ring, now, now)
 
 

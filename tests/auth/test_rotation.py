@@ -89,6 +89,9 @@ def test_another_algorithm_takes_over_from_the_signer_alone() -> None:
         (Key("v", Algorithm.HS256, HMAC_KEY.material, verify_only=True), 1, 1, "verifies only"),
         (hmac_key("new"), -1, 1, "lead"),
         (hmac_key("new"), 1, 0, "overlap"),
+        (hmac_key("new"), float("nan"), 1, "lead"),
+        (hmac_key("new"), float("inf"), 1, "lead"),
+        (hmac_key("new"), 1, float("nan"), "overlap"),
         (HMAC_KEY, 1, 1, "same id"),
     ],
 )

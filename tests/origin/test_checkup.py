@@ -139,3 +139,18 @@ async def test_sessions_need_a_key(folder: Path, algorithm: Algorithm | None, is
     one = found["sessions of /vod"]
     assert (one.is_ok, bool(one.remedy)) == (is_ok, not is_ok)
     assert finding in one.finding
+
+
+async def test_rings_of_other_sources(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rings = {
+        "main": {"env": "SOME_KEYS"},
+        "none": {"env": "NO_KEYS"},
+        "away": {"jwks": f"http://127.0.0.1:{free_port()}/jwks"},
+    }
+    monkeypatch.setenv("SOME_KEYS", await asyncio.to_thread((folder / "keys.json").read_text))
+    found = await diagnoses(folder, keyrings=rings)
+    assert found["key ring main"].finding == "1 keys, main signs"
+    assert found["key ring none"].finding == "NO_KEYS: is not set in the environment"
+    assert "a private JWK Set" in found["key ring none"].remedy
+    assert "cannot be fetched" in found["key ring away"].finding
+    assert "can it be reached" in found["key ring away"].remedy

@@ -1,17 +1,21 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import threading
 from pathlib import Path
 
 import pytest
+from redis.asyncio import Redis
 
+from auth.jwk import private_jwk
 from origin import settings
 from origin.keystore.fault import Fault, KeystoreError
 from origin.keystore.rings import Refreshed
 from origin.runtime import _tell, open_runtime
 from origin.storage.mounts import BadStorageUrl
+from tests.redis_server import RedisServer
 from tests.stories.gateway import running
 
 
@@ -65,3 +69,18 @@ def test_a_broken_key_file_is_told_once(caplog: pytest.LogCaptureFixture) -> Non
         ("INFO", "key ring main was read again"),
         ("ERROR", "key ring main stays as it was: keys.json: is not JSON"),
     ]
+
+
+@pytest.mark.needs("redis-server")
+async def test_keys_in_redis_open_a_mount(tmp_path: Path, redis_server: RedisServer) -> None:
+    signed: dict[str, object] = {"prefix": "/vod", "storage": "file:media", "access": "signed", "keys": "shared"}
+    rings = {"shared": {"redis": "keys", "min_refresh_seconds": 0.001}}
+    async with running(tmp_path, [signed], cache={"redis": redis_server.url}, keyrings=rings) as gateway:
+        gateway.put("a/1.ts", b"abc")
+        target = f"/vod/a/1.ts?token={gateway.token('/vod')}"
+        assert (await gateway.ask(target)).status == 403
+        text = json.dumps({"keys": [private_jwk(key) for key in gateway.ring.keys]})
+        client = Redis.from_url(redis_server.url, driver_info=None)
+        await client.set("keys", text)
+        await client.aclose()
+        assert (await gateway.ask(target)).body == b"abc"

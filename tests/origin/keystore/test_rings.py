@@ -120,6 +120,12 @@ class Scripted:
         self.gate.set()
 
 
+class Broken(Scripted):
+    async def read(self) -> KeyRing | None:
+        await super().read()
+        raise RuntimeError("a secret")
+
+
 ONE, TWO = KeyRing([new_key(Algorithm.HS256, "one")]), KeyRing([new_key(Algorithm.HS256, "two")])
 AWAY = KeystoreError(Fault.AWAY, "there", "is away")
 
@@ -143,6 +149,22 @@ async def test_a_source_that_is_away_at_the_start_may_come_later() -> None:
     await asyncio.gather(job, return_exceptions=True)
     await rings.close()
     assert told[0].changed == ("main",)
+
+
+async def test_a_source_with_a_defect_is_a_source_that_fails() -> None:
+    rings = rings_of(Broken(Pace(1, is_fatal=False)))
+    fault = (await rings.open(100)).faults["main"]
+    assert (fault.fault, str(fault)) == (Fault.UNREADABLE, "main: cannot be read (RuntimeError)")
+
+
+async def test_a_ring_that_was_never_read_is_not_ready() -> None:
+    rings = rings_of(Scripted(Pace(1, is_fatal=False), AWAY, ONE, AWAY))
+    await rings.open(100)
+    with pytest.raises(KeystoreError, match="never read"):
+        await rings.probe("main")
+    for now in (200, 300):
+        await rings.refresh(now)
+        await rings.probe("main")
 
 
 async def test_a_missed_key_is_asked_for_once_by_all_who_miss_it() -> None:
