@@ -30,7 +30,8 @@ from auth.exchange import SessionPolicy, session_claims, short_lived, successor
 from auth.explain import Check, Verdict, explain
 from auth.gate import Gate, Grant
 from auth.jwk import key_from_jwk, public_jwks, ring_from_jwks
-from auth.keys import Key, KeyRing, Rings
+from auth.keys import Key, KeyRing, KeyState, Rings
+from auth.minting import Customs, Wish, fulfil
 from auth.options import Options, read_options
 from auth.realm import Accepted, Realm
 from auth.request import Place, Request, Tls
@@ -44,11 +45,13 @@ __all__ = [
     "Carriage",
     "Check",
     "Claims",
+    "Customs",
     "Denied",
     "Gate",
     "Grant",
     "Key",
     "KeyRing",
+    "KeyState",
     "Misuse",
     "Options",
     "PathScope",
@@ -65,9 +68,11 @@ __all__ = [
     "Token",
     "Transport",
     "Verdict",
+    "Wish",
     "attach",
     "enforce",
     "explain",
+    "fulfil",
     "key_from_jwk",
     "public_jwks",
     "read_options",

@@ -140,7 +140,7 @@ def attach(url: str, token: Token, carriage: Carriage, mount: str, transport: Tr
         raise Misuse(f"this realm does not take tokens by {transport}")
     before, hash_mark, fragment = url.partition("#")
     location, _, query = before.partition("?")
-    origin, path = _split_origin(location)
+    origin, path = split_origin(location)
     path, query = strip(path, query, carriage, mount)
     pair = f"{carriage.name}={quote(token.reveal(), safe='')}"
     match transport:
@@ -156,7 +156,8 @@ def attach(url: str, token: Token, carriage: Carriage, mount: str, transport: Tr
     return origin + path + ("?" + query if query else "") + hash_mark + fragment
 
 
-def _split_origin(location: str) -> tuple[str, str]:
+def split_origin(location: str) -> tuple[str, str]:
+    """What stands before the path of a URL, and the rest; Misuse for a URL without a path."""
     if location.startswith("/") and not location.startswith("//"):
         return "", location
     scheme, separator, rest = location.partition("//")

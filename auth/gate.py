@@ -128,6 +128,14 @@ class Gate:
             raise Misuse(f"a URL carries no {transport}")
         return self.issue(url, claims, rings, now, transport).url
 
+    def bare_path(self, url: str) -> str:
+        """The path of a URL (absolute, or a path) without any token that this gate would find in it."""
+        location = url.partition("#")[0].partition("?")[0]
+        path = location if location.startswith("/") and not location.startswith("//") else Url.parse(location).path
+        for door in self._doors:
+            path, _ = door.dialect.strip(path, "", door.accepted.carriage, self.realm.prefix)
+        return path
+
     def _mint(self, door: Door, claims: Claims, rings: Rings, now: float, url: str | None) -> Token:
         accepted = door.accepted
         objection = judge_token(claims, self.realm.policy, max(now, claims.not_before or 0, claims.issued_at or 0))

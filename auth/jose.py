@@ -84,10 +84,17 @@ def verify(jws: Jws, ring: KeyRing) -> Key:
 
 def sign(payload: bytes, key: Key, *, typ: str) -> Token:
     """A compact JWS by `key`. Misuse when the key cannot sign or the token would be refused for its size."""
+    header: JsonObject = {"alg": key.algorithm.value, "kid": key.id, "typ": typ}
+    return sign_under(base64url_encode(strict_json.dumps(header)), payload, key)
+
+
+def sign_under(header: str, payload: bytes, key: Key) -> Token:
+    """A compact JWS with an encoded header that the caller answers for. Misuse as for `sign`."""
     if key.signing is None:
         raise Misuse(f"key {key.id} verifies only")
-    header: JsonObject = {"alg": key.algorithm.value, "kid": key.id, "typ": typ}
-    signed = f"{base64url_encode(strict_json.dumps(header))}.{base64url_encode(payload)}"
+    if key.algorithm not in algorithms.SIGNATURE_NAMES:
+        raise Misuse(f"key {key.id}: {key.algorithm} does not sign tokens")
+    signed = f"{header}.{base64url_encode(payload)}"
     signature = algorithms.sign(key.algorithm, key.signing, signed.encode("ascii"))
     text = f"{signed}.{base64url_encode(signature)}"
     if len(text) > MAX_TOKEN_CHARS:

@@ -1,12 +1,14 @@
 """Keys as JSON Web Keys (RFC 7517, RFC 7518 §6, RFC 8037) and key sets.
 
-A key's validity travels in the members `nbf` and `exp` (Unix seconds). A key without `kid` is named by its
+A key's validity travels in the members `nbf` and `exp`, and the part of it in which the key signs in `sign_from` and
+`sign_until`: names of our own, all in Unix seconds, and none of them is published. A key without `kid` is named by its
 thumbprint (RFC 7638).
 """
 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import assert_never
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
@@ -16,7 +18,7 @@ from jwt import algorithms as jwa
 from jwt.exceptions import PyJWTError
 
 from auth import strict_json
-from auth.algorithms import Algorithm, Family, family
+from auth.algorithms import Algorithm
 from auth.encoding import base64url_decode, base64url_encode
 from auth.errors import Misuse
 from auth.keys import Key, KeyRing, Material
@@ -37,14 +39,8 @@ _IMPLIED = {
 
 def ring_from_jwks(data: bytes, *, allow_weak: bool = False) -> KeyRing:
     """A ring from the text of a JWK Set (RFC 7517 §5), in its order. Misuse when any key cannot be used."""
-    try:
-        keys = strict_json.loads_object(data, max_bytes=MAX_SET_BYTES).get("keys")
-    except ValueError as error:
-        raise Misuse(f"a key set is a JSON object: {error}") from None
-    if not isinstance(keys, list) or len(keys) > MAX_KEYS:
-        raise Misuse(f'a key set has a member "keys": a list of at most {MAX_KEYS} keys')
     ring = []
-    for position, jwk in enumerate(keys, start=1):
+    for position, jwk in enumerate(_set_members(data), start=1):
         if not isinstance(jwk, dict):
             raise Misuse(f"key {position} of the set is not an object")
         try:
@@ -54,6 +50,26 @@ def ring_from_jwks(data: bytes, *, allow_weak: bool = False) -> KeyRing:
     return KeyRing(ring)
 
 
+def usable_keys(data: bytes) -> KeyRing:
+    """The keys of somebody else's published set that we can verify with; the others are passed over (RFC 7517 §5).
+
+    Passed over are what is malformed, weak or of another algorithm, what is for encryption, secrets, for what is
+    published is none, and the later of two keys with one id. RSA keys that name no algorithm are for RS256. Misuse when
+    the text is no key set at all.
+    """
+    found: dict[str, Key] = {}
+    for jwk in _set_members(data):
+        if not isinstance(jwk, dict) or jwk.get("kty") == "oct":
+            continue
+        implied: JsonObject = {"alg": Algorithm.RS256.value} if jwk.get("kty") == "RSA" else {}
+        try:
+            key = key_from_jwk(implied | jwk)
+        except Misuse:
+            continue
+        found.setdefault(key.id, replace(key, material=key.verifying, verify_only=True))
+    return KeyRing(found.values())
+
+
 def key_from_jwk(jwk: JsonObject, *, allow_weak: bool = False) -> Key:
     """One key, private or public. Misuse when it is malformed, weak, or of an algorithm we do not use."""
     kind = jwk.get("kty")
@@ -61,34 +77,29 @@ def key_from_jwk(jwk: JsonObject, *, allow_weak: bool = False) -> Key:
         raise Misuse("kty is oct, RSA, EC or OKP")
     material = _material(kind, jwk)
     algorithm = _algorithm(kind, jwk)
-    if jwk.get("use", use_of(algorithm)) != use_of(algorithm):
-        raise Misuse(f"the use of a key for {algorithm} is {use_of(algorithm)}")
-    return Key(
+    key = Key(
         _key_id(kind, jwk),
         algorithm,
         material,
         _is_verify_only(jwk),
         not_before=_instant(jwk, "nbf"),
         not_after=_instant(jwk, "exp"),
+        sign_from=_instant(jwk, "sign_from"),
+        sign_until=_instant(jwk, "sign_until"),
         allow_weak=allow_weak,
     )
+    if jwk.get("use", key.use) != key.use:
+        raise Misuse(f"the use of a key for {algorithm} is {key.use}")
+    return key
 
 
 def private_jwk(key: Key) -> JsonObject:
     """The whole key, secrets included: for a key file, never for an answer."""
-    jwk = _members(key.material) | {"kid": key.id, "alg": key.algorithm.value, "use": use_of(key.algorithm)}
+    jwk = _members(key.material) | {"kid": key.id, "alg": key.algorithm.value, "use": key.use.value}
     if key.verify_only:
         jwk["key_ops"] = ["verify"]
-    if key.not_before is not None:
-        jwk["nbf"] = key.not_before
-    if key.not_after is not None:
-        jwk["exp"] = key.not_after
-    return jwk
-
-
-def use_of(algorithm: Algorithm) -> str:
-    """The `use` of a key (RFC 7517 §4.2): it signs, or it encrypts."""
-    return "enc" if family(algorithm) is Family.AES else "sig"
+    times = {"nbf": key.not_before, "exp": key.not_after, "sign_from": key.sign_from, "sign_until": key.sign_until}
+    return jwk | {name: instant for name, instant in times.items() if instant is not None}
 
 
 def public_jwk(key: Key) -> JsonObject | None:
@@ -108,6 +119,16 @@ def thumbprint(jwk: JsonObject) -> str:
     kind = str(jwk["kty"])
     required: JsonObject = {name: jwk[name] for name in sorted((*_IDENTITY[kind], "kty"))}
     return base64url_encode(hashlib.sha256(strict_json.dumps(required)).digest())
+
+
+def _set_members(data: bytes) -> list[JsonValue]:
+    try:
+        keys = strict_json.loads_object(data, max_bytes=MAX_SET_BYTES).get("keys")
+    except ValueError as error:
+        raise Misuse(f"a key set is a JSON object: {error}") from None
+    if not isinstance(keys, list) or len(keys) > MAX_KEYS:
+        raise Misuse(f'a key set has a member "keys": a list of at most {MAX_KEYS} keys')
+    return keys
 
 
 def _material(kind: str, jwk: JsonObject) -> Material:

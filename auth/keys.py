@@ -5,9 +5,12 @@ A ring is immutable: whoever refreshes keys builds another ring, and readers see
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import InitVar, dataclass, field
+from enum import StrEnum
+from itertools import islice
 from typing import TypeAlias
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
@@ -37,12 +40,29 @@ MAX_RSA_BITS = 8192  # a larger modulus costs a viewer's request milliseconds
 MAX_CANDIDATES = 4
 
 
+class Use(StrEnum):
+    """What a key is for (RFC 7517 §4.2)."""
+
+    SIG = "sig"
+    ENC = "enc"
+
+
+class KeyState(StrEnum):
+    """Where a key stands in its life."""
+
+    NEXT = "next"  # does not sign yet; verifies as soon as it is in force
+    ACTIVE = "active"  # may sign
+    RETIRING = "retiring"  # signs no more, still verifies
+    RETIRED = "retired"  # no longer in force
+
+
 @dataclass(frozen=True, slots=True)
 class Key:
     """One key. With a private key or a secret it signs and verifies, unless it is `verify_only`.
 
-    `not_before` and `not_after` are Unix seconds; None leaves that side open. `allow_weak` exists to replay
-    published test vectors whose keys are too short, and for nothing else.
+    It is in force from `not_before` to before `not_after`, and of that time it signs from `sign_from` to before
+    `sign_until`: Unix seconds; None leaves that side open. A key whose signing ends where it begins never signs.
+    `allow_weak` exists to replay published test vectors whose keys are too short, and for nothing else.
     """
 
     id: str
@@ -51,6 +71,8 @@ class Key:
     verify_only: bool = False
     not_before: float | None = field(default=None, kw_only=True)
     not_after: float | None = field(default=None, kw_only=True)
+    sign_from: float | None = field(default=None, kw_only=True)
+    sign_until: float | None = field(default=None, kw_only=True)
     allow_weak: InitVar[bool] = field(default=False, kw_only=True)
     verifying: Secret | PublicKey = field(init=False, repr=False, compare=False)
 
@@ -62,6 +84,8 @@ class Key:
             _check_strength(self)
         if self.not_before is not None and self.not_after is not None and self.not_before >= self.not_after:
             raise Misuse(f"key {self.id}: not_after is not later than not_before")
+        if self.sign_from is not None and self.sign_until is not None and self.sign_from > self.sign_until:
+            raise Misuse(f"key {self.id}: sign_until is earlier than sign_from")
         object.__setattr__(self, "verifying", _verifying(self.material))
 
     @property
@@ -80,11 +104,34 @@ class Key:
         begun = self.not_before is None or now >= self.not_before - leeway
         return begun and (self.not_after is None or now < self.not_after + leeway)
 
+    @property
+    def use(self) -> Use:
+        """What the key's algorithm is for."""
+        return Use.ENC if family(self.algorithm) is Family.AES else Use.SIG
+
+    @property
+    def may_sign(self) -> bool:
+        """Whether it can sign and is meant to."""
+        return self.signing is not None and self.use is Use.SIG
+
+    @property
+    def signs_since(self) -> float:
+        """When its time to sign began or begins; 0 when that is open."""
+        return max(self.not_before or 0, self.sign_from or 0)
+
+    def state(self, now: float) -> KeyState:
+        """Where the key stands at `now`, by its times alone; keys that only verify have the same states."""
+        if self.not_after is not None and now >= self.not_after:
+            return KeyState.RETIRED
+        if now < self.signs_since:
+            return KeyState.NEXT
+        return KeyState.ACTIVE if self.sign_until is None or now < self.sign_until else KeyState.RETIRING
+
 
 class KeyRing:
     """The keys of one trust domain, oldest first. Ids are unique; finding one costs the same at any size."""
 
-    __slots__ = ("_by_id", "keys")
+    __slots__ = ("_by_id", "_lasting", "keys")
 
     def __init__(self, keys: Iterable[Key] = ()) -> None:
         """Misuse when two keys share an id."""
@@ -92,6 +139,8 @@ class KeyRing:
         self._by_id = {key.id: key for key in self.keys}
         if len(self._by_id) != len(self.keys):
             raise Misuse("two keys of a ring have the same id")
+        # Whatever the time is, a key past its end stands behind every key that is in force.
+        self._lasting = tuple(sorted(self.keys, key=_end)[::-1])
 
     def __repr__(self) -> str:
         return f"KeyRing({', '.join(f'{key.id}:{key.algorithm}' for key in self.keys)})"
@@ -101,17 +150,24 @@ class KeyRing:
         return self._by_id.get(key_id)
 
     def candidates(self, algorithm_name: str) -> tuple[Key, ...]:
-        """The keys to try for a token without a key id: the newest few of that algorithm, newest first."""
-        return tuple(key for key in reversed(self.keys) if key.accepts(algorithm_name))[:MAX_CANDIDATES]
+        """The few keys to try for a token without a key id: those of that algorithm that stay in force longest.
+
+        Of keys that end together the newest comes first. A key past its end therefore never takes the place of one
+        in force, though no clock is asked; whether the key that fits is in force is for the gate to say.
+        """
+        return tuple(islice((key for key in self._lasting if key.accepts(algorithm_name)), MAX_CANDIDATES))
 
     def signer(self, now: float, families: Container[Family] = frozenset(Family)) -> Key | None:
-        """The key to sign with: of those of the families in force that can sign, the one whose validity began last."""
+        """The key to sign with: of those that may sign now, the one that began last; the ring's later one of equals.
+
+        Only keys of the given families are looked at.
+        """
         able = [
             key
             for key in reversed(self.keys)
-            if key.signing is not None and key.is_in_force(now) and family(key.algorithm) in families
+            if key.may_sign and key.state(now) is KeyState.ACTIVE and family(key.algorithm) in families
         ]
-        return max(able, key=lambda key: key.not_before or 0, default=None)
+        return max(able, key=lambda key: key.signs_since, default=None)
 
 
 # One ring for everything, or rings by name.
@@ -123,7 +179,8 @@ def ring_of(rings: Rings, name: str) -> KeyRing:
     return rings if isinstance(rings, KeyRing) else rings.get(name, _NO_KEYS)
 
 
-_NO_KEYS = KeyRing()
+def _end(key: Key) -> float:
+    return math.inf if key.not_after is None else key.not_after
 
 
 def _verifying(material: Material) -> Secret | PublicKey:
@@ -162,3 +219,6 @@ def _check_strength(key: Key) -> None:
         bits = key.material.key_size
         if not MIN_RSA_BITS <= bits <= MAX_RSA_BITS:
             raise Misuse(f"key {key.id}: an RSA modulus has {MIN_RSA_BITS} to {MAX_RSA_BITS} bits, not {bits}")
+
+
+_NO_KEYS = KeyRing()

@@ -10,26 +10,19 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from random import random
 
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.exceptions import AuthenticationError, RedisError, ResponseError
-from redis.exceptions import TimeoutError as RedisTimeoutError
-from redis.maint_notifications import MaintNotificationsConfig
-
 from cache.breaker import Admission, Breaker
 from cache.entry import PACKED_VERSION
-from cache.errors import BadRedisUrl, SecondTierUnavailable
+from cache.errors import SecondTierUnavailable
 from cache.key import CacheKey
 from cache.outcome import Event, NullRecorder, Operation, Recorder, Result
+from cache.redis_link import RedisLink, Word
 
 _LONGEST_TTL_SECONDS = 30 * 86400.0
 # A Redis that refuses quickly costs nothing and is asked again; one that lets nobody in costs a connection each time.
 _TROUBLE = (Result.TIMED_OUT, Result.FAILED, Result.DENIED)
-
-Word = str | bytes | int
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +61,7 @@ class RedisSecondTier:
         self._clock = clock
         self._jitter = jitter
         self._breaker = Breaker(limits.failures, limits.rest_seconds, limits.longest_rest_seconds)
-        self._redis = _client(url, limits)
+        self._link = RedisLink(url, connections=limits.connections, budget_seconds=limits.budget_seconds)
         self._recovery: asyncio.Task[None] | None = None
         self._is_closed = False
 
@@ -78,8 +71,7 @@ class RedisSecondTier:
     @property
     def where(self) -> str:
         """The socket's path, or host and port: all of the URL that may be shown."""
-        options = self._redis.connection_pool.connection_kwargs
-        return options.get("path") or f"{options.get('host', 'localhost')}:{options.get('port', 6379)}"
+        return self._link.where
 
     async def get(self, key: CacheKey) -> bytes | None:
         """See `SecondTier`."""
@@ -118,9 +110,7 @@ class RedisSecondTier:
         if self._recovery is not None:
             self._recovery.cancel()
             await asyncio.gather(self._recovery, return_exceptions=True)
-        with suppress(RedisError, OSError):
-            async with asyncio.timeout(self._limits.budget_seconds):
-                await self._redis.aclose()
+        await self._link.close()
 
     def _name(self, key: CacheKey) -> str:
         return self._prefix + key.text
@@ -160,41 +150,11 @@ class RedisSecondTier:
     async def _command(self, operation: Operation, *words: Word) -> tuple[Result, object]:
         """One command within the budget; told to the recorder, never raises."""
         started = self._clock()
-        answer: object = None
-        try:
-            async with asyncio.timeout(self._limits.budget_seconds):
-                answer = await self._redis.execute_command(*words)  # type: ignore[no-untyped-call]
-            result = _RESULTS[bool(answer)] if operation is Operation.GET else Result.DONE
-        except (TimeoutError, RedisTimeoutError):
-            result = Result.TIMED_OUT
-        except ResponseError:
-            result = Result.REFUSED
-        except AuthenticationError:
-            result = Result.DENIED
-        # Any exception: what listens there may not be a Redis at all, and nonsense surfaces from the client
-        # in many shapes. Its text is not passed on, so that no part of the URL is.
-        except Exception:
-            result = Result.FAILED
+        result, answer = await self._link.ask(*words)
+        if operation is Operation.GET and result is Result.DONE:
+            result = _RESULTS[bool(answer)]
         self._recorder.operated(operation, result, self._clock() - started)
         return result, answer
 
 
 _RESULTS = {True: Result.FOUND, False: Result.ABSENT}
-
-
-def _client(url: str, limits: RedisLimits) -> Redis:
-    try:
-        pool = BlockingConnectionPool.from_url(
-            url,
-            max_connections=limits.connections,
-            timeout=None,  # the budget bounds the wait, as it bounds the rest
-            socket_timeout=None,
-            socket_connect_timeout=limits.budget_seconds,
-            driver_info=None,
-            # With it on, the pool no longer notices connections that died while they were idle.
-            maint_notifications_config=MaintNotificationsConfig(enabled=False),
-        )
-        pool.connection_class(**pool.connection_kwargs)  # made for its judgement of the options; connects nowhere
-    except (ValueError, TypeError):
-        raise BadRedisUrl("the Redis URL cannot be understood") from None
-    return Redis.from_pool(pool)  # closing the client closes the pool

@@ -12,7 +12,8 @@ from auth.dialects.session import FAMILIES
 from cache import BadRedisUrl, SecondTierUnavailable
 from cache.l2_redis import RedisLimits, RedisSecondTier
 from cache.outcome import Result
-from origin.keystore.file import Fault, KeystoreError, read_ring
+from origin.keyrings import read_rings
+from origin.keystore.fault import Fault, KeystoreError
 from origin.realms import exchanged
 from origin.server.loop import LoopUnavailableError, has_c_parser, loop_factory
 from origin.settings import Mount, Settings
@@ -25,6 +26,11 @@ _KEY_REMEDIES = {
     Fault.EXPOSED: "chmod 600 {path}",
     Fault.UNREADABLE: "let the user that runs Headgate read {path}",
     Fault.INVALID: "restore {path} from a backup, or move it away and make a new one: headgate keys new {path}",
+}
+_SOURCE_REMEDIES = {
+    Fault.MISSING: "put a private JWK Set there, such as a key file that headgate keys new has made",
+    Fault.AWAY: "is its host up, and can it be reached from here? Until it answers, the last keys stay",
+    Fault.REFUSED: "correct keyrings.*.jwks: the URL of the set itself",
 }
 _REDIS_FINDINGS: Mapping[str, str] = {
     Result.DENIED: "it does not accept the user and password",
@@ -50,10 +56,10 @@ class Diagnosis:
 
 async def examine(settings: Settings) -> list[Diagnosis]:
     """Every diagnosis, in the order in which a request meets its subjects."""
-    rings = [asyncio.to_thread(_ring, name, ring.file) for name, ring in settings.keyrings.items()]
+    rings = [_ring(name, settings) for name in settings.keyrings]
     mounts = [_mount(mount) for mount in settings.mount]
     sessions = [
-        asyncio.to_thread(_sessions, mount, settings.keyrings[name].file)
+        _sessions(mount, name, settings)
         for mount in settings.mount
         if (name := mount.session.keys or mount.keys) is not None and exchanged(mount)
     ]
@@ -75,30 +81,33 @@ def _loop(settings: Settings) -> Diagnosis:
     return Diagnosis("event loop", is_ok=True, finding=settings.server.loop)
 
 
-def _ring(name: str, file: Path) -> Diagnosis:
+async def _ring(name: str, settings: Settings) -> Diagnosis:
     subject = f"key ring {name}"
+    where = settings.keyrings[name]
     try:
-        ring, _ = read_ring(file)
+        ring = (await read_rings(settings, (name,)))[name]
     except KeystoreError as error:
-        remedy = _KEY_REMEDIES.get(error.fault, "see the file").format(path=file)
+        remedies = _KEY_REMEDIES if where.file is not None else _SOURCE_REMEDIES
+        place = "the file" if where.file is not None else "what it holds"
+        remedy = remedies.get(error.fault, f"see {place}").format(path=where.file)
         return Diagnosis(subject, is_ok=False, finding=str(error), remedy=remedy)
     signer = ring.signer(time.time())
-    if signer is None:
-        remedy = f"headgate keys new {file}, unless this ring only verifies"
-        return Diagnosis(subject, is_ok=False, finding=f"{len(ring.keys)} keys, none can sign now", remedy=remedy)
-    return Diagnosis(subject, is_ok=True, finding=f"{len(ring.keys)} keys, {signer.id} signs")
+    if signer is not None:
+        return Diagnosis(subject, is_ok=True, finding=f"{len(ring.keys)} keys, {signer.id} signs")
+    if where.jwks is not None:
+        return Diagnosis(subject, is_ok=True, finding=f"{len(ring.keys)} keys that verify")
+    remedy = f"headgate keys new {where.file or 'FILE'}, unless this ring only verifies"
+    return Diagnosis(subject, is_ok=False, finding=f"{len(ring.keys)} keys, none can sign now", remedy=remedy)
 
 
-def _sessions(mount: Mount, file: Path) -> Diagnosis:
+async def _sessions(mount: Mount, ring: str, settings: Settings) -> Diagnosis:
     subject = f"sessions of {mount.prefix}"
     try:
-        signer = read_ring(file)[0].signer(time.time(), FAMILIES)
+        signer = (await read_rings(settings, (ring,)))[ring].signer(time.time(), FAMILIES)
     except KeystoreError as error:
-        return Diagnosis(subject, is_ok=False, finding=str(error), remedy="see its key ring")
+        return Diagnosis(subject, is_ok=False, finding=str(error), remedy=f"see key ring {ring}")
     if signer is None:
-        remedy = (
-            f'name a ring with an HS256 key in mount.session.keys, or set mount.session.exchange to "never"; {file}'
-        )
+        remedy = 'name a ring with an HS256 key in mount.session.keys, or set mount.session.exchange to "never"'
         return Diagnosis(subject, is_ok=False, finding="no key signs them, so no manifest is served", remedy=remedy)
     return Diagnosis(subject, is_ok=True, finding=f"{signer.id} signs them")
 

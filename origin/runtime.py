@@ -8,19 +8,23 @@ import logging
 import secrets
 import sys
 import time
-from collections.abc import AsyncIterator, Coroutine, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import msgspec
 from aiohttp import web
 
-from auth import DIALECTS, Gate, KeyRing, SessionPolicy, public_jwks
+from auth import DIALECTS, Accepted, Carriage, Gate, KeyRing, Realm, SessionPolicy, Transport, public_jwks
+from auth import Policy as TokenPolicy
 from cache import Cache, MemoryTier
 from cache import Policy as TierPolicy
 from cache.l2_redis import RedisLimits, RedisSecondTier
 from origin import __version__, settings
+from origin.control.api_keys import ApiKey, ApiKeys, Permission
+from origin.control.routes import add_control
+from origin.control.signing import Signer, Signers
 from origin.edge.edge_proof import EdgeProof, Trust
 from origin.edge.handler import PublicHandler
 from origin.edge.lifetimes import CachePolicy
@@ -28,14 +32,26 @@ from origin.edge.manifest import Manifest, ManifestCodec
 from origin.edge.manifests import Manifests
 from origin.edge.mount import Exchange, Mount, Propagation, Protection
 from origin.edge.pages import Pages, keys_page, time_page
+from origin.edge.playback import Playback
+from origin.edge.rate_limit import RateLimit
 from origin.http.cors import CorsPolicy
+from origin.keyrings import source_of
 from origin.keystore.rings import KeyRings, Refreshed
+from origin.ledger.ledger import Ledger
+from origin.ledger.limits import Limits
+from origin.ledger.memory_ledger import MemoryLedger
+from origin.ledger.record import Decision, Rule, StoreOperation
+from origin.ledger.redis_ledger import RedisLedger
+from origin.ledger.store import LedgerStore
 from origin.manifests.template import REASONS
 from origin.media.target import MountName
 from origin.ops.health import Health
 from origin.ops.routes import admin_application
 from origin.realms import exchanged, realm_of
+from origin.serving.edge_facts import EdgeFacts, FieldNames
 from origin.serving.forwarded import TrustedProxies
+from origin.serving.geo import GeoDatabase
+from origin.serving.inbound import read_request
 from origin.serving.observe import Observer
 from origin.settings.tree import Cors
 from origin.storage.descriptors import DescriptorCache
@@ -48,8 +64,7 @@ from origin.telemetry.redaction import redactor
 
 _log = logging.getLogger(__name__)
 
-# How often key files are looked at, and how often the loop's lateness is measured, in seconds.
-_KEYS_EVERY = 2.0
+# How often the loop's lateness is measured, in seconds.
 _LAG_EVERY = 0.5
 # Nobody can guess a session's id, nor meet another's.
 _SESSION_ID_BYTES = 12
@@ -63,6 +78,7 @@ class Runtime:
     admin_application: web.Application
     health: Health
     metrics: Metrics
+    ledger: Ledger
 
 
 @contextlib.asynccontextmanager
@@ -74,11 +90,13 @@ async def open_runtime(configured: settings.Settings, pages: Pages | None = None
     """
     async with contextlib.AsyncExitStack() as stack:
         metrics = Metrics(_vocabulary(configured), __version__)
-        files = {name: ring.file for name, ring in configured.keyrings.items()}
-        rings = await asyncio.to_thread(KeyRings, files, time.time())
+        rings = await _open_rings(configured, stack)
         cache = await _open_cache(configured, metrics, stack)
-        mounts = [await _open_mount(one, rings, metrics, stack) for one in configured.mount]
+        mounts = [
+            await _open_mount(one, _protection(one, configured, rings), metrics, stack) for one in configured.mount
+        ]
         manifests = Manifests(cache, metrics.manifest_refused)
+        ledger = await _open_ledger(configured, metrics, stack)
         handler = PublicHandler(
             mounts=mounts,
             manifests=manifests,
@@ -87,13 +105,30 @@ async def open_runtime(configured: settings.Settings, pages: Pages | None = None
                 "/.well-known/jwks.json": keys_page(lambda: _public_keys(configured, rings)),
                 **(pages or {}),
             },
-            proxies=TrustedProxies(configured.public.trusted_proxies),
+            read=partial(
+                read_request,
+                proxies=TrustedProxies(configured.public.trusted_proxies),
+                edge_facts=await _open_edge_facts(configured, stack),
+            ),
             observer=Observer(metrics, await _open_access_log(configured, metrics, stack)),
             decided=metrics.token_decision,
+            ledger=ledger,
+            playback=_playback(configured, mounts, rings),
         )
         health = Health({f"mount {mount.label}": mount.source.probe for mount in mounts})
-        await stack.enter_async_context(_running(_refresh_keys(rings), _measure_lag(metrics)))
-        yield Runtime(handler, admin_application(metrics, health), health, metrics)
+        await stack.enter_async_context(_running(*rings.keep_fresh(), _measure_lag(metrics), ledger.follow()))
+        admin = admin_application(metrics, health)
+        add_control(admin, _signers(configured, mounts), _api_keys(configured))
+        yield Runtime(handler, admin, health, metrics, ledger)
+
+
+async def _open_edge_facts(configured: settings.Settings, stack: contextlib.AsyncExitStack) -> EdgeFacts:
+    names = FieldNames(**configured.public.edge_facts.model_dump())
+    if configured.public.geo_database is None:
+        return EdgeFacts(names)
+    database = await asyncio.to_thread(GeoDatabase, configured.public.geo_database)
+    stack.callback(database.close)
+    return EdgeFacts(names, database.place)
 
 
 def _vocabulary(configured: settings.Settings) -> Vocabulary:
@@ -103,6 +138,9 @@ def _vocabulary(configured: settings.Settings) -> Vocabulary:
         manifest_reasons=REASONS,
         storage_operations=frozenset(Operation),
         storage_results=frozenset(Result),
+        ledger_rules=frozenset(Rule),
+        ledger_decisions=frozenset(Decision),
+        ledger_operations=frozenset(StoreOperation),
     )
 
 
@@ -131,8 +169,24 @@ async def _open_cache(
     return cache
 
 
+async def _open_ledger(configured: settings.Settings, metrics: Metrics, stack: contextlib.AsyncExitStack) -> Ledger:
+    url = configured.cache.redis
+    store: LedgerStore = MemoryLedger(time.time)
+    if url is not None:
+        store = RedisLedger(
+            url.get_secret_value(),
+            prefix=configured.cache.namespace,
+            budget_seconds=configured.cache.redis_timeout_seconds,
+            clock=time.time,
+        )
+    ledger = Ledger(store, metrics, clock=time.time, monotonic=time.monotonic)
+    stack.push_async_callback(ledger.close)
+    await ledger.refresh()  # before anybody is let in
+    return ledger
+
+
 async def _open_mount(
-    mount: settings.Mount, rings: KeyRings, metrics: Metrics, stack: contextlib.AsyncExitStack
+    mount: settings.Mount, protection: Protection | None, metrics: Metrics, stack: contextlib.AsyncExitStack
 ) -> Mount:
     store = open_store(mount.storage, base=Path("/"))  # settings hold absolute URLs
     source = ObservedReader(store, partial(metrics.storage, mount.prefix), clock=time.monotonic)
@@ -143,7 +197,7 @@ async def _open_mount(
         name=MountName(mount.prefix, mount.asset_depth),
         source=source,
         objects=objects,
-        protection=_protection(mount, rings),
+        protection=protection,
         cors=_cors(mount.cors),
         policy=CachePolicy(
             recheck=mount.cache.recheck_seconds,
@@ -157,21 +211,66 @@ async def _open_mount(
     )
 
 
-def _protection(mount: settings.Mount, rings: KeyRings) -> Protection | None:
+def _protection(mount: settings.Mount, configured: settings.Settings, rings: KeyRings) -> Protection | None:
     if mount.access == "open" or mount.keys is None:
         return None
     proof: EdgeProof | None = None
     if mount.edge.trust != "none":
         words = tuple(secret.get_secret_value().encode() for secret in mount.edge.secrets)
         proof = EdgeProof(Trust(mount.edge.trust), mount.edge.header.lower(), words)
+    realm = realm_of(mount)
     return Protection(
-        gate=Gate(realm_of(mount)),
+        gate=Gate(realm),
         rings=rings.snapshot,
         propagation=Propagation(mount.propagate),
         token_name=mount.token_name,
         annex_i=mount.dash_define == "annex-i",
         proof=proof,
         exchange=_exchange(mount),
+        missed=_missed(configured, rings, realm),
+        limits=Limits(
+            max_streams=mount.limits.max_streams,
+            evicts=mount.limits.stream_policy == "evict",
+            lease_seconds=mount.limits.lease_seconds,
+            one_time_unchecked=mount.limits.on_store_failure_one_time == "allow",
+            streams_unchecked=mount.limits.on_store_failure_streams == "allow",
+        ),
+    )
+
+
+def _playback(configured: settings.Settings, mounts: list[Mount], rings: KeyRings) -> Playback | None:
+    asked = configured.playback
+    if asked.keys is None:
+        return None
+    bearer = Carriage(transports=frozenset({Transport.HEADER}))
+    policy = TokenPolicy(frozenset(asked.issuers), frozenset(asked.audience), leeway=5, scope_required=False)
+    return Playback(
+        gate=Gate(Realm("/", (Accepted("jwt", bearer, keys=asked.keys),), policy)),
+        rings=rings.snapshot,
+        mounts={mount.name.prefix: mount for mount in mounts},
+        names=tuple(mount.name for mount in mounts),
+        customs={one.prefix: (next(iter(one.issuers), None), one.audience[:1]) for one in configured.mount},
+        ttl=asked.ttl_seconds,
+        limit=RateLimit(asked.per_minute),
+    )
+
+
+def _signers(configured: settings.Settings, mounts: list[Mount]) -> Signers:
+    protections = {mount.name.prefix: mount.protection for mount in mounts}
+    signers = {
+        one.prefix: Signer(protection.gate, protection.rings, next(iter(one.issuers), None), one.audience[:1])
+        for one in configured.mount
+        if (protection := protections[one.prefix]) is not None
+    }
+    return Signers(tuple(mount.name for mount in mounts), signers)
+
+
+def _api_keys(configured: settings.Settings) -> ApiKeys:
+    return ApiKeys(
+        {
+            name: ApiKey(name, key.sha256, frozenset(map(Permission, key.permissions)))
+            for name, key in configured.admin.api_keys.items()
+        }
     )
 
 
@@ -200,8 +299,9 @@ async def _open_access_log(
 
 
 def _public_keys(configured: settings.Settings, rings: KeyRings) -> bytes:
-    """The public keys of all rings as one JWK Set."""
-    keys = [key for name in configured.keyrings for key in rings.ring(name).keys]
+    """The public keys of all rings of our own as one JWK Set."""
+    own = [name for name, ring in configured.keyrings.items() if ring.jwks is None]
+    keys = [key for name in own for key in rings.ring(name).keys]
     return msgspec.json.encode(public_jwks(KeyRing({key.id: key for key in keys}.values())))
 
 
@@ -217,11 +317,17 @@ async def _running(*jobs: Coroutine[None, None, None]) -> AsyncIterator[None]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _refresh_keys(rings: KeyRings) -> None:
+async def _open_rings(configured: settings.Settings, stack: contextlib.AsyncExitStack) -> KeyRings:
     known: Mapping[str, str] = {}
-    while True:
-        await asyncio.sleep(_KEYS_EVERY)
-        known = _tell(await asyncio.to_thread(rings.refresh, time.time()), known)
+
+    def told(done: Refreshed) -> None:
+        nonlocal known
+        known = _tell(done, known)
+
+    rings = KeyRings({name: source_of(configured, name) for name in configured.keyrings}, told)
+    stack.push_async_callback(rings.close)
+    known = _tell(replace(await rings.open(time.time()), changed=()), known)
+    return rings
 
 
 def _tell(done: Refreshed, known: Mapping[str, str]) -> Mapping[str, str]:
@@ -232,7 +338,14 @@ def _tell(done: Refreshed, known: Mapping[str, str]) -> Mapping[str, str]:
     for name, fault in faults.items():
         if known.get(name) != fault:
             _log.error("key ring %s stays as it was: %s", name, fault)
-    return faults
+    return {name: fault for name, fault in known.items() if name not in done.asked} | faults
+
+
+def _missed(configured: settings.Settings, rings: KeyRings, realm: Realm) -> Callable[[], Awaitable[bool]] | None:
+    """Asks again for a key that is not in the realm's rings; None when there is nobody to ask."""
+    names = {accepted.keys for accepted in realm.accepts}
+    askable = tuple(name for name in sorted(names) if (ring := configured.keyrings[name]).jwks or ring.redis)
+    return partial(rings.missed, askable) if askable else None
 
 
 async def _measure_lag(metrics: Metrics) -> None:

@@ -14,10 +14,13 @@ from origin.edge.lifetimes import CachePolicy
 from origin.edge.mount import Mount, Propagation, Protection
 from origin.http.cors import CorsPolicy
 from origin.keystore.generate import new_key
+from origin.ledger.ledger import Ledger
+from origin.ledger.memory_ledger import MemoryLedger
 from origin.media.target import MountName
 from origin.serving.inbound import Inbound
 from origin.storage.descriptors import DescriptorCache
 from origin.storage.memory import MemoryStore
+from origin.telemetry.metrics import Metrics, Vocabulary
 
 SECRET = "an-edge-secret-of-32-characters!"
 RING = KeyRing([new_key(Algorithm.HS256, "k1")])
@@ -49,3 +52,8 @@ def signed_mount(store: MemoryStore, propagation: Propagation = Propagation.QUER
     proof = None if trust is None else EdgeProof(trust, "x-edge", (SECRET.encode(),))
     protection = Protection(GATE, lambda: RING, propagation, "token", annex_i=False, proof=proof)
     return replace(open_mount(store), name=VOD, protection=protection)
+
+
+def memory_ledger() -> Ledger:
+    """A ledger of one process, in which nothing is revoked."""
+    return Ledger(MemoryLedger(time.time), Metrics(Vocabulary(), "0"), clock=time.time, monotonic=time.monotonic)

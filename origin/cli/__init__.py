@@ -22,7 +22,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 
-from origin.cli import config, demo, doctor, keys, metrics, serve, sign, verify
+from origin.cli import apikey, config, demo, dialects, doctor, keys, metrics, serve, sign, verify
 from origin.cli.output import deliver
 from origin.cli.trouble import Command, ExitCode, Trouble, tell
 
@@ -34,9 +34,15 @@ COMMANDS: Mapping[str, Command] = {
     "serve": serve.serve,
     "sign": sign.sign,
     "verify": verify.verify,
+    "apikey": apikey.apikey,
+    "dialects": dialects.dialects,
     "doctor": doctor.doctor,
     "keys new": keys.new,
     "keys list": keys.list_keys,
+    "keys rotate": keys.rotate,
+    "keys retire": keys.retire,
+    "keys import": keys.import_keys,
+    "keys export": keys.export,
     "config check": config.check,
     "config show": config.show,
     "config schema": config.schema,
@@ -44,7 +50,7 @@ COMMANDS: Mapping[str, Command] = {
     "metrics reference": metrics.reference,
 }
 GROUPS: Mapping[str, str] = {
-    "keys": "Make and list signing keys.",
+    "keys": "Make, rotate, move and list signing keys.",
     "config": "Check and show the configuration.",
     "metrics": "Say what is measured.",
 }

@@ -46,9 +46,10 @@ def run_process(settings: Settings, main: Callable[[], Coroutine[None, None, Non
     import sys
 
     from cache import BadRedisUrl
-    from origin.keystore.file import KeystoreError
+    from origin.keystore.fault import KeystoreError
     from origin.server.loop import LoopUnavailableError, has_c_parser, loop_factory
     from origin.server.process import ListenError
+    from origin.serving.geo import GeoDatabaseError
     from origin.storage.mounts import BadStorageUrl
     from origin.telemetry.logs import configure, handler
 
@@ -60,7 +61,7 @@ def run_process(settings: Settings, main: Callable[[], Coroutine[None, None, Non
     try:
         with asyncio.Runner(loop_factory=loop_factory(settings.server.loop)) as runner:
             runner.run(main())
-    except (LoopUnavailableError, KeystoreError, BadStorageUrl, BadRedisUrl) as error:
+    except (LoopUnavailableError, KeystoreError, BadStorageUrl, BadRedisUrl, GeoDatabaseError) as error:
         raise Trouble(ExitCode.USAGE, str(error)) from None
     except ListenError as error:
         raise Trouble(ExitCode.UNAVAILABLE, str(error)) from None

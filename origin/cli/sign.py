@@ -13,7 +13,7 @@ from origin.cli.config import ConfigOption, JsonOption
 from origin.cli.trouble import ExitCode, Trouble
 
 if TYPE_CHECKING:
-    from auth import PathScope
+    from auth import Signed
 
 _DURATION = re.compile(r"([0-9]{1,9})([smhd]?)")
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -34,56 +34,58 @@ def sign(
     issuer: Annotated[str | None, Option(help="Who issues it (iss).")] = None,
     network: Annotated[list[str] | None, Option(help="Client networks it is good for (CIDR).")] = None,
     method: Annotated[list[str] | None, Option(help="Methods it is good for.")] = None,
-    transport: Annotated[Literal["query", "path"], Option(help="Where the token goes.")] = "query",
+    dialect: Annotated[str | None, Option(help="Token format; without it the mount's first.")] = None,
+    transport: Annotated[Literal["query", "path", "cookie", "header"], Option(help="Where the token goes.")] = "query",
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Sign a URL. Without --prefix, --exact or --glob the token covers the directory that the URL is in."""
+    """Sign a URL. Without --prefix, --exact or --glob the token covers the directory that the URL is in.
+
+    A format that cannot say as much covers the URL alone. Cookies and header fields are printed below the URL.
+    """
     import secrets
     from ipaddress import ip_network
 
-    from auth import Claims, Gate, Misuse, Transport
+    from auth import Claims, Customs, Misuse, PathScope, Transport, Wish, fulfil
+    from auth.gate import Gate
     from origin.cli.signing import signed_mount
 
     signed = signed_mount(url, config)
     now = time.time()
     try:
+        rules = (
+            *(PathScope.exact(*exact).rules if exact else ()),
+            *(PathScope.prefix(*prefix).rules if prefix else ()),
+            *(PathScope.glob(*glob).rules if glob else ()),
+        )
         claims = Claims(
-            issuer=issuer or next(iter(signed.mount.issuers), None),
+            issuer=issuer,
             subject=subject,
-            audience=tuple(audience or signed.mount.audience[:1]),
-            issued_at=float(int(now)),
+            audience=tuple(audience or ()),
             expires=float(int(now) + duration(ttl)),
-            token_id=secrets.token_urlsafe(9),
-            scope=_scope(signed.path, signed.mount.prefix, exact, prefix, glob),
+            scope=PathScope(rules) if rules else None,
             methods=frozenset(method) if method else None,
             networks=tuple(ip_network(each) for each in network) if network else None,
+            dialect=dialect or "",
         )
-        result = Gate(signed.realm).sign(url, claims, signed.rings, now, Transport(transport))
+        mount = signed.mount
+        customs = Customs(secrets.token_urlsafe(9), next(iter(mount.issuers), None), mount.audience[:1])
+        result = fulfil(Gate(signed.realm), Wish(url, claims, Transport(transport)), customs, signed.rings, now)
     except (Misuse, ValueError) as error:
         raise Trouble(ExitCode.USAGE, str(error)) from None
-    print(json.dumps({"url": result, "expires_at": claims.expires}) if as_json else result)
+    _show(result, claims.expires, as_json=as_json)
 
 
-def _scope(
-    path: str, mount: str, exact: list[str] | None, prefix: list[str] | None, glob: list[str] | None
-) -> PathScope:
-    """What the token shall cover; Misuse when `path` is not among it or cannot be covered."""
-    from auth import Misuse, PathScope
-    from auth.scope import normalise
-
-    given = (
-        *(PathScope.exact(*exact).rules if exact else ()),
-        *(PathScope.prefix(*prefix).rules if prefix else ()),
-        *(PathScope.glob(*glob).rules if glob else ()),
-    )
-    directory = path.rpartition("/")[0] + "/"
-    if not given and not directory.startswith(f"{mount.rstrip('/')}/"):
-        raise Misuse(f"{mount} is the mount itself; sign the URL of something below it")
-    scope = PathScope(given) if given else PathScope.prefix(directory)
-    if not scope.covers(normalise(path)):
-        raise Misuse("the token would not cover the URL itself")
-    return scope
+def _show(result: Signed, expires: float | None, *, as_json: bool) -> None:
+    if as_json:
+        more = {"cookies": dict(result.cookies), "headers": dict(result.headers)}
+        print(json.dumps({"url": result.url, "expires_at": expires} | {name: one for name, one in more.items() if one}))
+        return
+    print(result.url)
+    if result.cookies:
+        print("Cookie: " + "; ".join(f"{name}={value}" for name, value in result.cookies))
+    for name, value in result.headers:
+        print(f"{name}: {value}")
 
 
 def duration(text: str) -> int:

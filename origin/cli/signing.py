@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +29,8 @@ class SignedMount:
 def signed_mount(url: str, config: Path | None) -> SignedMount:
     """The mount of `url` (an absolute URL or a path); ends the command when it has none or needs no token."""
     from auth.gate import doors_of
-    from origin.keystore.file import KeystoreError, read_ring
+    from origin.keyrings import read_rings
+    from origin.keystore.fault import KeystoreError
     from origin.media.target import MountName, find_mount
     from origin.realms import realm_of
 
@@ -50,7 +52,7 @@ def signed_mount(url: str, config: Path | None) -> SignedMount:
         path, _ = door.dialect.strip(path, "", door.accepted.carriage, mount.prefix)
     names = {accepted.keys for accepted in realm.accepts}
     try:
-        rings = {name: read_ring(settings.keyrings[name].file)[0] for name in names}
+        rings = asyncio.run(read_rings(settings, names))
     except KeystoreError as error:
         raise Trouble(ExitCode.USAGE, str(error)) from None
     return SignedMount(mount, realm, rings, path)

@@ -38,3 +38,14 @@ def admit(mount: Mount, inbound: Inbound, now: float) -> Admission:
             return Admission(None, audience, facts.path, facts.query)
         raise
     return Admission(grant, audience, grant.path, grant.query)
+
+
+async def admit_with_new_keys(mount: Mount, inbound: Inbound, now: float) -> Admission:
+    """`admit`, and once more when the token names a key that nobody here had and a source of keys has now."""
+    try:
+        return admit(mount, inbound, now)
+    except Denied as denied:
+        missed = None if mount.protection is None else mount.protection.missed
+        if denied.reason is not Reason.UNKNOWN_KEY or missed is None or not await missed():
+            raise
+    return admit(mount, inbound, now)

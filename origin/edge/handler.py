@@ -11,23 +11,27 @@ from random import getrandbits
 from aiohttp import web
 
 from auth import Denied
-from origin.edge.admission import Admission, admit
+from origin.edge.admission import Admission, admit_with_new_keys
 from origin.edge.lifetimes import MANIFESTS, Audience, not_found_headers
 from origin.edge.manifests import Manifests, MissingError, TooLargeError, Viewing
 from origin.edge.mount import Mount
 from origin.edge.objects import answer_object
 from origin.edge.pages import Pages, answer_page
+from origin.edge.playback import METHODS as PLAYBACK_METHODS
+from origin.edge.playback import PREFIX as PLAYBACK_PREFIX
+from origin.edge.playback import Playback
+from origin.edge.remembered import recall
 from origin.edge.renewals import renewal_fields
 from origin.edge.sessions import renewed_cookie
 from origin.http.caching import Timing, fold_vary, server_timing
 from origin.http.cors import cors_headers, preflight
 from origin.http.problem import Problem, problem_reply
 from origin.http.reply import Header, Reply
+from origin.ledger.ledger import Ledger
 from origin.media.target import MountName, Refusal, Refused, find_mount, parse_target
 from origin.serving.exchange import Exchange
 from origin.serving.faults import reply_to
-from origin.serving.forwarded import TrustedProxies
-from origin.serving.inbound import Inbound, read_request
+from origin.serving.inbound import Inbound
 from origin.serving.observe import Observer
 from origin.serving.send import Delivery, send
 from origin.storage.store import StoreError
@@ -36,6 +40,7 @@ _log = logging.getLogger(__name__)
 
 _SUCCESS = range(200, 300)
 METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_PLAYBACK, _PLAYBACK_METHODS = f"{PLAYBACK_PREFIX}/", frozenset(PLAYBACK_METHODS)
 _EVERY_ANSWER: tuple[Header, ...] = (("X-Content-Type-Options", "nosniff"),)
 # A token in a URL must not leave with a Referer field.
 _SIGNED_ANSWER: tuple[Header, ...] = (("Referrer-Policy", "no-referrer"),)
@@ -44,6 +49,7 @@ _SIGNED_ANSWER: tuple[Header, ...] = (("Referrer-Policy", "no-referrer"),)
 _PATHS_KEPT = 4096
 _KEPT_AT_MOST = 256
 
+ReadRequest = Callable[[web.BaseRequest, frozenset[str]], Inbound]
 TokenDecision = Callable[[str, str, str], None]  # mount, dialect, reason ("ok" when granted)
 
 
@@ -55,9 +61,11 @@ class PublicHandler:
         mounts: Sequence[Mount],
         manifests: Manifests,
         pages: Pages,
-        proxies: TrustedProxies,
+        read: ReadRequest,
         observer: Observer,
         decided: TokenDecision,
+        ledger: Ledger,
+        playback: Playback | None = None,
     ) -> None:
         """`decided(mount, dialect, reason)` is told of every decision about a token."""
         self._mounts = {mount.name.prefix: mount for mount in mounts}
@@ -67,9 +75,11 @@ class PublicHandler:
         self._target_of = lru_cache(_PATHS_KEPT)(partial(parse_target, mounts=self._names))
         self._manifests = manifests
         self._pages = pages
-        self._proxies = proxies
+        self._read_request = read
         self._observer = observer
         self._decided = decided
+        self._playback = playback
+        self._ledger = ledger
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request, whatever it is."""
@@ -89,11 +99,16 @@ class PublicHandler:
 
     async def _reply(self, request: web.BaseRequest, exchange: Exchange) -> Reply:
         try:
-            exchange.inbound = inbound = read_request(request, self._proxies, METHODS)
+            exchange.inbound = inbound = self._read(request)
             reply = await self._route(inbound, exchange)
         except Exception as error:  # the table decides; a defect is logged and told apart
             reply = self._fault(error, exchange)
         return self._finished(reply, exchange)
+
+    def _read(self, request: web.BaseRequest) -> Inbound:
+        is_playback = self._playback is not None and request.path.startswith(_PLAYBACK)
+        methods = _PLAYBACK_METHODS if is_playback else METHODS
+        return self._read_request(request, methods)
 
     def _finished(self, reply: Reply, exchange: Exchange) -> Reply:
         elapsed = Timing("origin", (time.perf_counter() - exchange.started_at) * 1000)
@@ -106,6 +121,9 @@ class PublicHandler:
         if page is not None:
             return answer_page(page, inbound, now)
         path = inbound.facts.path
+        if self._playback is not None and path.startswith(_PLAYBACK):
+            reply, exchange.reason = self._playback.answer(inbound, now)
+            return reply
         name = self._mount_of(path) if len(path) <= _KEPT_AT_MOST else find_mount(path, self._names)
         if name is None:
             raise Refused(Refusal.NOT_FOUND, "no mount has this prefix")
@@ -129,13 +147,14 @@ class PublicHandler:
         return Reply(reply.status, headers, reply.body, reply.must_close)
 
     async def _below(self, mount: Mount, inbound: Inbound, exchange: Exchange, now: float) -> Reply:
-        admission = self._admit(mount, inbound, exchange, now)
+        admission = await self._admit(mount, inbound, exchange, now)
         path = admission.path
         target = self._target_of(path) if len(path) <= _KEPT_AT_MOST else parse_target(path, self._names)
         if target.mount != mount.name.prefix:
             # Without its token the path would belong to another mount, with rules of its own.
             raise Refused(Refusal.NOT_FOUND, "no mount has this prefix")
         exchange.kind = target.kind
+        await self._recall(mount, admission, target.asset, exchange)
         if target.kind in MANIFESTS:
             reply = await self._manifest(Viewing(mount, self._names, target, admission, inbound), exchange, now)
         else:
@@ -145,9 +164,9 @@ class PublicHandler:
             return _not_there(admission.audience, exchange)
         return _with_renewal(reply, renewal_fields(mount, admission, inbound, now))
 
-    def _admit(self, mount: Mount, inbound: Inbound, exchange: Exchange, now: float) -> Admission:
+    async def _admit(self, mount: Mount, inbound: Inbound, exchange: Exchange, now: float) -> Admission:
         try:
-            admission = admit(mount, inbound, now)
+            admission = await admit_with_new_keys(mount, inbound, now)
         except Denied as denied:
             self._decided(mount.label, "", denied.reason.value)
             raise
@@ -155,8 +174,17 @@ class PublicHandler:
             claims = admission.grant.claims
             exchange.dialect, exchange.token_id = claims.dialect, claims.token_id or ""
             exchange.session_id = claims.session_id or ""
-            self._decided(mount.label, claims.dialect, "ok")
         return admission
+
+    async def _recall(self, mount: Mount, admission: Admission, asset: str, exchange: Exchange) -> None:
+        """The last word on the token, after which its use counts; everything else about the request is good."""
+        try:
+            await recall(self._ledger, mount, admission, asset)
+        except Denied as denied:
+            self._decided(mount.label, exchange.dialect, denied.reason.value)
+            raise
+        if admission.grant is not None:
+            self._decided(mount.label, exchange.dialect, "ok")
 
     async def _manifest(self, viewing: Viewing, exchange: Exchange, now: float) -> Reply | None:
         try:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from auth import Gate, Rings, SessionPolicy
 from origin.edge.edge_proof import EdgeProof
 from origin.edge.lifetimes import CachePolicy
 from origin.http.cors import CorsPolicy
+from origin.ledger.limits import Limits
 from origin.media.target import MountName
 from origin.storage.descriptors import DescriptorCache
 from origin.storage.store import Reader
@@ -44,6 +45,8 @@ class Protection:
     token_name: str
     annex_i: bool  # DASH: let players carry the query on themselves (ISO/IEC 23009-1 Annex I)
     proof: EdgeProof | None  # how a CDN edge shows that it is ours
+    missed: Callable[[], Awaitable[bool]] | None = None  # looks for newer keys; whether there are any
+    limits: Limits = field(default_factory=Limits)
     exchange: Exchange | None = None  # None: every token goes on as it is
 
 

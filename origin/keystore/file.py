@@ -6,39 +6,18 @@ import fcntl
 import os
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from auth.errors import Misuse
 from auth.jwk import MAX_SET_BYTES, private_jwk, ring_from_jwks
 from auth.keys import Key, KeyRing
 from auth.strict_json import dumps
+from origin.keystore.fault import Fault, KeystoreError
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
-
-
-class Fault(StrEnum):
-    """Why a key file cannot be used; stable words."""
-
-    MISSING = "key_file_missing"
-    UNREADABLE = "key_file_unreadable"
-    UNWRITABLE = "key_file_unwritable"
-    EXPOSED = "key_file_exposed"  # others may read or write it
-    TOO_LARGE = "key_file_too_large"
-    INVALID = "key_file_invalid"
-
-
-class KeystoreError(Exception):
-    """A key file cannot be used. The words name the file and the fault, never what stands in it."""
-
-    def __init__(self, fault: Fault, path: Path, detail: str) -> None:
-        super().__init__(f"{path}: {detail}")
-        self.fault = fault
-        self.path = path
-        self.detail = detail
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +63,25 @@ def write_ring(path: Path, ring: KeyRing) -> None:
 def add_key(path: Path, key: Key) -> KeyRing:
     """Put `key` behind the keys of a key file, which is made when it does not exist; gives the ring it now holds.
 
-    Processes that add keys at once wait for each other, so none loses one (NFS has no such locks). Raises
-    `KeystoreError`, and `Misuse` when the file has a key with that id.
+    Raises `KeystoreError`, and `Misuse` when the file has a key with that id.
+    """
+    return change_ring(path, lambda ring: KeyRing((*ring.keys, key)), may_be_new=True)
+
+
+def change_ring(path: Path, change: Callable[[KeyRing], KeyRing], *, may_be_new: bool = False) -> KeyRing:
+    """Replace the ring of a key file by what `change` makes of it; gives the ring it now holds.
+
+    Processes that change a file at once wait for each other, so none loses a key (NFS has no such locks). A file that
+    does not exist is a `KeystoreError`, or an empty ring when it `may_be_new`. What `change` raises leaves the file be.
     """
     with _locked(path):
         try:
-            old = read_ring(path)[0].keys
+            old = read_ring(path)[0]
         except KeystoreError as error:
-            if error.fault is not Fault.MISSING:
+            if error.fault is not Fault.MISSING or not may_be_new:
                 raise
-            old = ()
-        ring = KeyRing((*old, key))
+            old = KeyRing()
+        ring = change(old)
         write_ring(path, ring)
     return ring
 

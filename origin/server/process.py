@@ -14,6 +14,7 @@ from aiohttp import web
 
 from origin.runtime import Runtime
 from origin.serving.connection import ConnectionServer
+from origin.serving.forwarded import TrustedProxies
 from origin.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ async def listening(settings: Settings, runtime: Runtime) -> AsyncIterator[Liste
         keepalive_seconds=settings.public.keepalive_seconds,
         header_seconds=settings.public.header_seconds,
         max_connections=settings.public.max_connections,
+        load_balancers=TrustedProxies(settings.public.load_balancers),
     )
     async with _admin(settings, runtime) as admin_port:
         sockets = await _open(public, settings.public.host, settings.public.port)

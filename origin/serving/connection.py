@@ -15,7 +15,9 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from origin.http.problem import Problem, problem_reply
+from origin.http.proxy_protocol import MalformedHeader, ProxyHeader, read_header
 from origin.http.reply import Bytes
+from origin.serving.forwarded import TrustedProxies, address_of
 
 _log = logging.getLogger(__name__)
 
@@ -25,7 +27,7 @@ Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 class Connection(RequestHandler):
     """One connection of a public listener."""
 
-    __slots__ = ("_header_deadline", "_header_seconds", "_requests_seen")
+    __slots__ = ("_header_deadline", "_header_seconds", "_preface", "_requests_seen", "proxied")
 
     def __init__(self, manager: ConnectionServer, loop: asyncio.AbstractEventLoop) -> None:
         """Deadlines and limits come from the server that accepts the connection."""
@@ -41,20 +43,49 @@ class Connection(RequestHandler):
         self._header_seconds = manager.header_seconds
         self._header_deadline: asyncio.TimerHandle | None = None
         self._requests_seen = 0
+        self._preface: bytes | None = None  # what has come of a PROXY header that is still awaited
+        self.proxied: ProxyHeader | None = None
+
+    @property
+    def peername(self) -> object:  # type: ignore[override]  # aiohttp caches the transport's; ours comes later
+        """Who is at the other end: the transport's peer, or whom a load balancer handed on."""
+        if self.proxied is not None and self.proxied.source is not None:
+            return (str(self.proxied.source), self.proxied.port)
+        return None if self.transport is None else self.transport.get_extra_info("peername")
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start waiting for the first header block."""
         super().connection_made(transport)
+        if isinstance(self._manager, ConnectionServer) and self._manager.is_proxied(transport):
+            self._preface = b""
         self._arm()
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser; a finished header block disarms the deadline, an unfinished one arms it."""
+        if self._preface is not None:
+            rest = self._after_proxy_header(self._preface + data)
+            if not rest:
+                return
+            data = rest
         super().data_received(data)
         if self._request_count != self._requests_seen:
             self._requests_seen = self._request_count
             self._disarm()
         elif self._header_deadline is None and not self._request_in_progress:
             self._arm()
+
+    def _after_proxy_header(self, data: bytes) -> bytes:
+        """What follows the PROXY header; nothing while it is not whole. Without a sound one the connection ends."""
+        try:
+            header = read_header(data)
+        except MalformedHeader:
+            self.force_close()
+            return b""
+        if header is None:
+            self._preface = data
+            return b""
+        self._preface, self.proxied = None, header
+        return data[header.length :]
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Forget the deadline."""
@@ -108,13 +139,25 @@ class ConnectionServer(web.Server):
         header_seconds: float,
         max_connections: int,
         max_line_bytes: int = 16 * 1024,
+        load_balancers: TrustedProxies | None = None,
     ) -> None:
-        """`max_line_bytes` bounds the request line and each header field; tokens travel in both."""
+        """`max_line_bytes` bounds the request line and each header field; tokens travel in both.
+
+        Connections from `load_balancers` begin with a PROXY header, or they are closed.
+        """
         super().__init__(handler)
         self.keepalive_seconds = keepalive_seconds
         self.header_seconds = header_seconds
         self.max_connections = max_connections
         self.max_line_bytes = max_line_bytes
+        self._load_balancers = load_balancers
+
+    def is_proxied(self, transport: asyncio.BaseTransport) -> bool:
+        """Whether a connection begins with a PROXY header."""
+        peer = transport.get_extra_info("peername")
+        if self._load_balancers is None or not isinstance(peer, tuple):
+            return False
+        return address_of(str(peer[0])) in self._load_balancers
 
     def __call__(self) -> RequestHandler:
         """A protocol for one accepted connection."""

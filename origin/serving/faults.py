@@ -21,6 +21,7 @@ _RETRY_AFTER = "2"
 _TOKEN_WORDS = {
     Reason.ABSENT: "A token is required here, and the request carries none.",
     Reason.EXPIRED: "The token has expired; ask for a new one.",
+    Reason.STORE_UNAVAILABLE: "What must be remembered of tokens cannot be at the moment.",
 }
 
 
@@ -48,8 +49,13 @@ def reply_to(error: Exception, methods: frozenset[str]) -> tuple[Reply, str] | N
 
 
 def _denied(denied: Denied) -> Reply:
-    """401 when nothing was shown, 403 when what was shown is not enough (RFC 6750 §3.1, RFC 9110 §15.5)."""
+    """401 when nothing was shown, 403 when what was shown is not enough (RFC 6750 §3.1, RFC 9110 §15.5).
+
+    503 when that is not known: the same token may do in a moment.
+    """
     detail = _TOKEN_WORDS.get(denied.reason, denied.detail or "The token does not allow this request.")
     if denied.reason is Reason.ABSENT:
         return problem_reply(Problem(401, denied.reason.value, detail=detail), ("WWW-Authenticate", "Bearer"))
+    if denied.reason is Reason.STORE_UNAVAILABLE:
+        return problem_reply(Problem(503, denied.reason.value, detail=detail), ("Retry-After", _RETRY_AFTER))
     return problem_reply(Problem(403, denied.reason.value, detail=detail))

@@ -14,6 +14,8 @@ from aiohttp import web
 from multidict import CIMultiDictProxy
 
 from auth.request import Request
+from origin.http.proxy_protocol import ProxyHeader
+from origin.serving.edge_facts import NO_FACTS, EdgeFacts
 from origin.serving.forwarded import TrustedProxies, address_of
 
 # RFC 3986 §3.2.2 as far as DNS goes; an empty port is allowed and means nothing (§3.2.3).
@@ -52,13 +54,16 @@ class Inbound:
         return values[0] if len(values) == 1 else ", ".join(values)
 
 
-def read_request(request: web.BaseRequest, proxies: TrustedProxies, methods: frozenset[str]) -> Inbound:
+def read_request(
+    request: web.BaseRequest, methods: frozenset[str], proxies: TrustedProxies, edge_facts: EdgeFacts = NO_FACTS
+) -> Inbound:
     """The request as values; raises `RefusedRequestError`."""
     headers = request.headers
     _check_framing(request, methods)
     peer = client = address_of(request.remote or "")
     scheme = "https" if request.secure else "http"
-    if peer in proxies:
+    is_trusted = peer in proxies
+    if is_trusted:
         client = proxies.client(peer, headers.getall("X-Forwarded-For", ()), headers.getall("Forwarded", ()))
         proto = headers.get("X-Forwarded-Proto", "").lower()
         scheme = proto if proto in {"http", "https"} else scheme
@@ -73,8 +78,16 @@ def read_request(request: web.BaseRequest, proxies: TrustedProxies, methods: fro
         headers=tuple((name.lower(), value) for name, value in headers.items()),
         cookies=_cookies(headers.getall("Cookie", ())),
         client=client,
+        place=edge_facts.place(headers, client, is_trusted=is_trusted),
+        tls=edge_facts.tls(headers, _alpn(request), is_trusted=is_trusted),
     )
     return Inbound(facts, headers)
+
+
+def _alpn(request: web.BaseRequest) -> str | None:
+    """The protocol that a TLS-terminating load balancer has agreed on with the viewer."""
+    proxied: ProxyHeader | None = getattr(request.protocol, "proxied", None)
+    return None if proxied is None else proxied.alpn
 
 
 def _check_framing(request: web.BaseRequest, methods: frozenset[str]) -> None:

@@ -12,6 +12,7 @@ from origin.settings.problems import Problem, did_you_mean
 from origin.settings.tree import Mount, Settings
 
 RESERVED_PREFIXES = ("/time", "/.well-known", "/playback", "/player")
+KEY_SOURCES = ("file", "env", "jwks", "redis")
 _EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104  # compared with, not listened on
 
 
@@ -26,8 +27,12 @@ class Finding:
 def findings(settings: Settings, dialects: Collection[str]) -> Iterator[Finding]:
     """Everything that does not fit together; `dialects` are the token dialects there are."""
     yield from _listener_findings(settings)
+    ring = settings.playback.keys
+    if ring is not None and ring not in settings.keyrings:
+        yield Finding(Problem("playback.keys", f'names the key ring "{ring}", which does not exist'))
     if not settings.mount:
         yield Finding(Problem("mount", "is missing: there is nothing to serve", "add a [[mount]]"))
+    yield from _source_findings(settings)
     yield from _prefix_findings(settings.mount)
     for index, mount in enumerate(settings.mount):
         at = f"mount[{index}]"
@@ -37,6 +42,7 @@ def findings(settings: Settings, dialects: Collection[str]) -> Iterator[Finding]
         yield from _ring_findings(at, mount, settings.keyrings)
         yield from _cors_findings(at, mount)
         yield from _edge_findings(at, mount)
+        yield from _limit_findings(at, mount)
         yield from _session_findings(at, mount, settings.keyrings)
 
 
@@ -46,6 +52,19 @@ def _listener_findings(settings: Settings) -> Iterator[Finding]:
     if public.port == admin.port != 0 and (len(hosts) == 1 or hosts & _EVERYWHERE):
         problem = Problem("admin.port", "is the public listener's port", "the admin listener needs its own")
         yield Finding(problem, ("admin.host", "public.host", "public.port"))
+
+
+def _source_findings(settings: Settings) -> Iterator[Finding]:
+    for name, ring in settings.keyrings.items():
+        at = f"keyrings.{name}"
+        reads = tuple(f"{at}.{source}" for source in KEY_SOURCES)
+        given = [source for source in KEY_SOURCES if getattr(ring, source) is not None]
+        if not given:
+            yield Finding(Problem(at, "says not where its keys are", f"set one of {', '.join(KEY_SOURCES)}"), reads)
+        for source in given[1:]:
+            yield Finding(Problem(f"{at}.{source}", f"is a second source beside {given[0]}", "keep one"), reads)
+        if ring.redis is not None and settings.cache.redis is None:
+            yield Finding(Problem(f"{at}.redis", "needs cache.redis, the URL of the server"), ("cache.redis",))
 
 
 def _prefix_findings(mounts: tuple[Mount, ...]) -> Iterator[Finding]:
@@ -130,6 +149,12 @@ def _edge_findings(at: str, mount: Mount) -> Iterator[Finding]:
         yield Finding(problem, (f"{at}.edge.trust",))
     if len({secret.get_secret_value() for secret in edge.secrets}) < len(edge.secrets):
         yield Finding(Problem(key, "holds the same secret twice"))
+
+
+def _limit_findings(at: str, mount: Mount) -> Iterator[Finding]:
+    if mount.access == "open" and mount.limits.max_streams:
+        hint = 'remove it, or set access = "signed"'
+        yield Finding(Problem(f"{at}.limits.max_streams", "has no effect on an open mount", hint), (f"{at}.access",))
 
 
 def _session_findings(at: str, mount: Mount, rings: Collection[str]) -> Iterator[Finding]:

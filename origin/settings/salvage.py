@@ -20,7 +20,7 @@ _STAND_INS: Mapping[str, object] = {
     "prefix": "/stand-in",
     "storage": "memory:",
     "access": "open",
-    "file": "stand-in",
+    "sha256": "0" * 64,
 }
 _MOUNT_STAND_IN = {name: _STAND_INS[name] for name in ("prefix", "storage", "access")}
 _MAX_PASSES = 4  # a broken required key takes two: taken out, then replaced

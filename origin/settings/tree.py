@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
 
 from auth.dialects import DIALECTS as REGISTRY
 from origin.settings.values import (
+    MAX_SECONDS,
     Authority,
     ByteCount,
     Count,
@@ -18,17 +19,22 @@ from origin.settings.values import (
     Flag,
     HeaderName,
     Host,
+    JwksUrl,
     Lifetime,
     Network,
     Origin,
     Port,
     Prefix,
     PublicUrl,
+    RedisKey,
     RedisUrl,
     RingName,
     Seconds,
+    Sha256,
     Storage,
     Timeout,
+    Variable,
+    WholeNumber,
     WholeSeconds,
     Word,
 )
@@ -46,12 +52,31 @@ Propagation = Literal["query", "define", "path", "cookie", "none"]
 DashDefine = Literal["rewrite", "annex-i"]
 Trust = Literal["none", "verifies", "asks"]
 Exchange = Literal["never", "external", "always"]
+StreamPolicy = Literal["reject", "evict"]
+OnStoreFailure = Literal["deny", "allow"]
 
 
 class Table(BaseModel):
     """A TOML table: frozen, without unknown keys, and never quoting a value in an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """Itself: nothing in it changes, and its mappings cannot be copied."""
+        return self
+
+
+class EdgeFacts(Table):
+    """Header fields in which trusted proxies say what tokens may be bound to."""
+
+    country: HeaderName | None = Field(None, description="The viewer's country (ISO 3166-1 alpha-2).")
+    subdivision: HeaderName | None = Field(None, description="The viewer's region (ISO 3166-2).")
+    city: HeaderName | None = Field(None, description="The viewer's city.")
+    latitude: HeaderName | None = Field(None, description="The viewer's latitude in degrees.")
+    longitude: HeaderName | None = Field(None, description="The viewer's longitude in degrees.")
+    asn: HeaderName | None = Field(None, description="The viewer's autonomous system number.")
+    ja3: HeaderName | None = Field(None, description="The JA3 fingerprint of the viewer's TLS connection.")
+    ja4: HeaderName | None = Field(None, description="The JA4 fingerprint of the viewer's TLS connection.")
 
 
 class Public(Table):
@@ -64,11 +89,27 @@ class Public(Table):
         description="Networks whose `Forwarded` and `X-Forwarded-For` fields are believed when the "
         "viewer's address is worked out; where both are sent they must agree.",
     )
+    load_balancers: tuple[Network, ...] = Field(
+        (), description="Networks whose connections begin with a PROXY protocol header, version 1 or 2."
+    )
+    geo_database: File | None = Field(
+        None, description="MaxMind database (.mmdb) that knows countries, cities or networks by address."
+    )
     keepalive_seconds: Timeout = Field(
         75.0, description="How long an idle connection is kept; longer than the edge in front keeps it."
     )
     header_seconds: Timeout = Field(10.0, description="How long a client may take to send a request's header.")
     max_connections: Count = Field(10_000, description="Connections held at once by one worker; more are closed.")
+    edge_facts: EdgeFacts = Field(EdgeFacts(), description="What trusted proxies say of a viewer in header fields.")
+
+
+class ApiKey(Table):
+    """An API key of the control API; `headgate apikey` makes one."""
+
+    sha256: Sha256 = Field(description="SHA-256 of the key, in hexadecimal.")
+    permissions: tuple[Literal["sign", "verify", "revoke"], ...] = Field(
+        ("sign", "verify"), description="What the key may do."
+    )
 
 
 class Admin(Table):
@@ -76,6 +117,9 @@ class Admin(Table):
 
     host: Host = Field("127.0.0.1", description="Address to listen on.")
     port: Port = Field(9080, description="Port to listen on; 0 takes any free one.")
+    api_keys: Annotated[Mapping[RingName, ApiKey], AfterValidator(MappingProxyType), PlainSerializer(dict)] = Field(
+        {}, validate_default=True, description="Keys of the control API by the names of their owners; none closes it."
+    )
 
 
 class Server(Table):
@@ -113,9 +157,23 @@ class Cache(Table):
 
 
 class Keyring(Table):
-    """A named set of signing keys."""
+    """A named set of keys, with one source: `file`, `env`, `jwks` or `redis`."""
 
-    file: File = Field(description="Key set file, relative to this file.")
+    file: File | None = Field(None, description="Key set file, relative to this file.")
+    env: Variable | None = Field(None, description="Name of an environment variable that holds a key set.")
+    jwks: JwksUrl | None = Field(
+        None,
+        description="URL of an issuer's public key set (JWKS), https unless it is on this machine; these keys only "
+        "verify.",
+    )
+    redis: RedisKey | None = Field(
+        None, description="Name of a key in `cache.redis` whose value is a key set; who can write there can sign."
+    )
+    refresh_seconds: Timeout = Field(60.0, description="How often `jwks` or `redis` is asked again.")
+    min_refresh_seconds: Timeout = Field(
+        30.0,
+        description="Least time between two askings of `jwks` or `redis` when a token names a key that is not there.",
+    )
 
 
 class Cors(Table):
@@ -162,6 +220,26 @@ class MountEdge(Table):
         description="What the edge proves itself with, 16 characters or more; two during a change.",
     )
     header: HeaderName = Field("X-Headgate-Edge", description="Request header field that carries the edge's secret.")
+
+
+class MountLimits(Table):
+    """What is remembered of tokens, by all workers in `cache.redis` or, without it, by each one for itself."""
+
+    max_streams: WholeNumber = Field(
+        0, le=1000, description="Streams that one subject may play at once; 0 is any number. Tokens name the subject."
+    )
+    stream_policy: StreamPolicy = Field(
+        "reject", description="Which of too many streams is refused: `reject` the newest, or `evict` the oldest."
+    )
+    lease_seconds: WholeSeconds = Field(
+        30, ge=5, le=3600, description="How long a stream that asks for nothing still counts as playing."
+    )
+    on_store_failure_one_time: OnStoreFailure = Field(
+        "deny", description="Whether one-time tokens are let in while Redis cannot say whether they were used."
+    )
+    on_store_failure_streams: OnStoreFailure = Field(
+        "allow", description="Whether streams go on while Redis cannot say how many there are."
+    )
 
 
 class MountToken(Table):
@@ -259,6 +337,21 @@ class Mount(Table):
     cache: MountCache = Field(MountCache(), description="How long answers may be kept, here and at the edge.")
     edge: MountEdge = Field(MountEdge(), description="What the edge in front is trusted with.")
     session: MountSession = Field(MountSession(), description="What tokens are exchanged for.")
+    limits: MountLimits = Field(MountLimits(), description="What is remembered of tokens.")
+
+
+class Playback(Table):
+    """`POST /playback/…`: a player shows its app's session token (a JWT) and gets a signed URL."""
+
+    keys: RingName | None = Field(None, description="Key ring of the app's tokens; without it the endpoint is closed.")
+    issuers: tuple[str, ...] = Field((), description="Accepted issuers of the app's tokens; empty accepts any.")
+    audience: tuple[str, ...] = Field(
+        (), description="Accepted audiences of the app's tokens; empty accepts only tokens that name none."
+    )
+    ttl_seconds: Annotated[int, Field(strict=True, ge=1, le=MAX_SECONDS)] = Field(
+        14_400, description="Lifetime of what is handed out; it never outlives the app's token."
+    )
+    per_minute: Count = Field(60, description="How often a minute one subject may ask, in each worker.")
 
 
 class Settings(Table):
@@ -270,6 +363,7 @@ class Settings(Table):
     log: Log = Field(Log(), description="What is written about the process and about requests.")
     cache: Cache = Field(Cache(), description="The two cache tiers behind every mount.")
     keyrings: Annotated[Mapping[RingName, Keyring], AfterValidator(MappingProxyType), PlainSerializer(dict)] = Field(
-        {}, validate_default=True, description="Named sets of signing keys."
+        {}, validate_default=True, description="Named sets of keys."
     )
+    playback: Playback = Field(Playback(), description="Handing out signed URLs to players.")
     mount: tuple[Mount, ...] = Field((), description="URL prefixes and what is behind them.")

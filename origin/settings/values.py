@@ -20,6 +20,7 @@ _AUTHORITY = re.compile(r"([a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*|\[[0-9a-f:.]{2,
 _PREFIX = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
 _REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 _REDIS_DATABASE = re.compile(r"(/[0-9]{0,9})?")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _SECRET = re.compile(r"[\x21-\x7e]{16,256}")
 
 
@@ -153,6 +154,39 @@ def _upstream_url(value: str) -> str:
     return value
 
 
+def _jwks_url(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        host = parts.hostname or ""
+        is_sound = bool(host) and parts.port != 0 and value.isascii() and value.isprintable() and " " not in value
+    except ValueError:
+        raise ValueError("is not a URL") from None
+    if not is_sound or parts.scheme not in {"http", "https"}:
+        raise ValueError("should be a URL such as https://issuer.example/.well-known/jwks.json")
+    if "@" in parts.netloc or parts.fragment:
+        raise ValueError("may not carry a user name, a password or a fragment")
+    if parts.scheme == "http" and not _is_this_machine(host):
+        raise ValueError("should be https: whoever can change the answer can sign")
+    return value
+
+
+def _is_this_machine(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _variable(value: str) -> str:
+    if _VARIABLE.fullmatch(value) is None:
+        raise ValueError("should be the name of an environment variable")
+    if value.startswith("HEADGATE_"):
+        raise ValueError("may not begin with HEADGATE_, which is for settings")
+    return value
+
+
 def _lifetime(value: object) -> object:
     is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_SECONDS
     if value == "immutable" or is_count:
@@ -164,6 +198,7 @@ MAX_SECONDS = 2**31 - 1  # the largest delta-seconds every cache understands (RF
 
 Flag = Annotated[bool, Field(strict=True)]
 Count = Annotated[int, Field(strict=True, ge=1)]
+WholeNumber = Annotated[int, Field(strict=True, ge=0)]
 Port = Annotated[int, Field(strict=True, ge=0, le=65535)]
 Seconds = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
 Timeout = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
@@ -188,7 +223,11 @@ Prefix = Annotated[str, AfterValidator(_prefix)]
 Storage = Annotated[str, AfterValidator(_storage)]
 File = Annotated[Path, AfterValidator(_file)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]
+RedisKey = Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,256}$")]
+JwksUrl = Annotated[str, AfterValidator(_jwks_url)]
+Variable = Annotated[str, AfterValidator(_variable)]
 EdgeSecret = Annotated[SecretStr, AfterValidator(_edge_secret)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 RingName = Annotated[str, Field(pattern=r"^[a-z0-9]+([_-][a-z0-9]+)*$", max_length=64)]
 HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$")]  # RFC 9110 §5.6.2

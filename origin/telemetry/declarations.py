@@ -88,6 +88,24 @@ TOKEN_DECISIONS = Declaration(
     'Decisions about tokens, by dialect and reason; the reason "ok" admits.',
     ("mount", "dialect", "reason"),
 )
+LEDGER_DECISIONS = Declaration(
+    "headgate_ledger_decisions_total",
+    MetricType.COUNTER,
+    "What the rules about revoked tokens, one-time tokens and concurrent streams made of requests with a good token.",
+    ("mount", "rule", "decision"),
+)
+LEDGER_FAILURES = Declaration(
+    "headgate_ledger_failures_total",
+    MetricType.COUNTER,
+    "Operations of the token ledger that its store did not answer.",
+    ("operation",),
+)
+REVOCATIONS = Declaration("headgate_revocations", MetricType.GAUGE, "Revocations in force in this process.")
+REVOCATIONS_AGE = Declaration(
+    "headgate_revocations_age_seconds",
+    MetricType.GAUGE,
+    "How long ago the store last said that these are all revocations; they stay in force while it is away.",
+)
 STORAGE_OPERATIONS = Declaration(
     "headgate_storage_operations_total",
     MetricType.COUNTER,
@@ -137,6 +155,10 @@ DECLARATIONS = (
     L2_SECONDS,
     L2_BREAKER,
     TOKEN_DECISIONS,
+    LEDGER_DECISIONS,
+    LEDGER_FAILURES,
+    REVOCATIONS,
+    REVOCATIONS_AGE,
     STORAGE_OPERATIONS,
     STORAGE_SECONDS,
     MANIFESTS_REFUSED,

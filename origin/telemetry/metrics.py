@@ -35,6 +35,9 @@ class Vocabulary:
     manifest_reasons: Collection[str] = ()
     storage_operations: Collection[str] = ()
     storage_results: Collection[str] = ()
+    ledger_rules: Collection[str] = ()
+    ledger_decisions: Collection[str] = ()
+    ledger_operations: Collection[str] = ()
 
 
 class RequestSeries:
@@ -56,7 +59,7 @@ class RequestSeries:
 
 
 class Metrics:
-    """The metrics of one process, on a registry of their own. It is also the cache's `Recorder`."""
+    """The metrics of one process, on a registry of their own. It is also the cache's and the ledger's `Recorder`."""
 
     def __init__(self, vocabulary: Vocabulary, version: str) -> None:
         """`vocabulary` bounds the labels; `version` is the gateway's."""
@@ -77,6 +80,10 @@ class Metrics:
         self._l2_seconds = self._histogram(declared.L2_SECONDS)
         self._l2_breaker = self._gauge(declared.L2_BREAKER)
         self._token_decisions = self._counter(declared.TOKEN_DECISIONS)
+        self._ledger_decisions = self._counter(declared.LEDGER_DECISIONS)
+        self._ledger_failures = self._counter(declared.LEDGER_FAILURES)
+        self._revocations = self._gauge(declared.REVOCATIONS)
+        self._revocations_age = self._gauge(declared.REVOCATIONS_AGE)
         self._storage_operations = self._counter(declared.STORAGE_OPERATIONS)
         self._storage_seconds = self._histogram(declared.STORAGE_SECONDS)
         self._manifests_refused = self._counter(declared.MANIFESTS_REFUSED)
@@ -133,6 +140,23 @@ class Metrics:
             if known == words:
                 self._decisions[words] = counter
         counter.inc()
+
+    def ledger_decided(self, mount: str, rule: str, decision: str) -> None:
+        """Count what a rule about what is remembered of tokens made of a request."""
+        known_rule, known_decision = (
+            _known(rule, self._words.ledger_rules),
+            _known(decision, self._words.ledger_decisions),
+        )
+        self._ledger_decisions.labels(_known(mount, self._words.mounts), known_rule, known_decision).inc()
+
+    def ledger_failed(self, operation: str) -> None:
+        """Count an operation that the ledger's store did not answer."""
+        self._ledger_failures.labels(_known(operation, self._words.ledger_operations)).inc()
+
+    def revocations(self, entries: int, age_seconds: float) -> None:
+        """Say how many revocations are in force, and how long ago they were known to be all."""
+        self._revocations.set(entries)
+        self._revocations_age.set(age_seconds)
 
     def storage(self, mount: str, operation: str, result: str, seconds: float) -> None:
         """Count and time one open or read of storage."""

@@ -15,25 +15,48 @@ REDACTED = "[redacted]"
 # Names that carry credentials in one dialect or another, whatever a mount is configured to call its own.
 CREDENTIAL_NAMES = frozenset(
     {
+        "__hdnea__",
+        "__token__",
         "access_token",
+        "auth_key",
+        "bcdn_token",
         "cat",
+        "cloud-cdn-cookie",
+        "cloudfront-policy",
+        "cloudfront-signature",
+        "edge-cache-cookie",
         "edge-cache-token",
         "hdnea",
         "hdntl",
         "hdnts",
         "hmac",
         "jwt",
+        "key1",
         "md5",
         "password",
         "policy",
+        "s",  # the signature of Traffic Server's url_sig
+        "secure",
         "sig",
+        "sign",
         "signature",
         "token",
         "urisigningpackage",
+        "urlsig",
+        "verify",
+        "wowzatokenhash",
     }
 )
 _CREDENTIAL_FIELDS = frozenset(
-    {"authorization", "proxy-authorization", "cookie", "set-cookie", "cta-common-access-token"}
+    {
+        "authorization",
+        "common-access-token",
+        "cookie",
+        "cta-common-access-token",
+        "dpop",
+        "proxy-authorization",
+        "set-cookie",
+    }
 )
 _TARGET_FIELDS = frozenset({"referer", "location", "content-location", "x-original-uri", "x-forwarded-uri"})
 _MAX_DECODINGS = 4

@@ -18,6 +18,7 @@ NESTING = 3
 # "path" or "path:function" → why it may be larger. An entry that is no longer needed fails.
 EXCEPTIONS: dict[str, str] = {
     "origin/cli/sign.py:sign": "typer reads a command's options from its parameters",
+    "origin/cli/verify.py:verify": "typer reads a command's options from its parameters",
 }
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

@@ -238,6 +238,9 @@ class TestWithoutKeyId:
 def test_signing_needs_a_signing_key_and_a_reasonable_size() -> None:
     with pytest.raises(Misuse, match="verifies only"):
         jose.sign(b"{}", replace(HMAC_KEY, verify_only=True), typ="JWT")
+    for algorithm in (Algorithm.A128GCM, Algorithm.SHARED):
+        with pytest.raises(Misuse, match="does not sign tokens"):
+            jose.sign(b"{}", key_of(algorithm), typ="JWT")
     with pytest.raises(Misuse, match="8192"):
         jose.sign(b"x" * 7000, HMAC_KEY, typ="JWT")
 

@@ -10,7 +10,7 @@ import pytest
 
 from auth.algorithms import Algorithm
 from auth.errors import Misuse
-from auth.jwk import key_from_jwk, private_jwk, public_jwk, public_jwks, ring_from_jwks, thumbprint
+from auth.jwk import key_from_jwk, private_jwk, public_jwk, public_jwks, ring_from_jwks, thumbprint, usable_keys
 from auth.keys import Key, KeyRing
 from auth.secret import Secret
 from auth.strict_json import JsonObject, JsonValue
@@ -49,6 +49,17 @@ def test_public_round_trip(algorithm: Algorithm) -> None:
 def test_validity_and_use_travel() -> None:
     key = Key("k", Algorithm.HS256, HMAC_KEY.material, verify_only=True, not_before=1, not_after=2.5)
     assert key_from_jwk(private_jwk(key)) == key
+    key = Key("k", Algorithm.ES256, key_of(Algorithm.ES256).material, sign_from=1, sign_until=2, not_after=3)
+    assert private_jwk(key_from_jwk(private_jwk(key))) == private_jwk(key)
+    assert (private_jwk(key)["sign_from"], private_jwk(key)["sign_until"]) == (1, 2)
+    assert not {"nbf", "exp", "sign_from", "sign_until"} & (public_jwk(key) or {}).keys()
+
+
+@pytest.mark.parametrize("algorithm", Algorithm)
+def test_the_use_is_told_and_may_be_left_out(algorithm: Algorithm) -> None:
+    jwk = private_jwk(key_of(algorithm))
+    assert jwk["use"] == key_of(algorithm).use
+    assert private_jwk(key_from_jwk(without(jwk, "use"))) == jwk
 
 
 def test_symmetric_keys_are_never_published() -> None:
@@ -116,6 +127,9 @@ def test_a_curve_implies_its_algorithm(jwk: JsonObject, algorithm: Algorithm) ->
         (EC | {"nbf": "1"}, "nbf"),
         (EC | {"exp": True}, "exp"),
         (EC | {"nbf": 5, "exp": 5}, "not_after"),
+        (EC | {"sign_from": "1"}, "sign_from"),
+        (EC | {"sign_until": -1}, "sign_until"),
+        (EC | {"sign_from": 5, "sign_until": 4}, "sign_until"),
     ],
 )
 def test_refused(jwk: JsonObject, words: str) -> None:
@@ -160,3 +174,29 @@ def test_weak_vectors_can_be_replayed() -> None:
     with pytest.raises(Misuse, match="32 bytes"):
         ring_from_jwks(text)
     assert ring_from_jwks(text, allow_weak=True).keys[0].material == Secret(b"secret")
+
+
+def test_of_a_foreign_set_what_verifies_is_used() -> None:
+    strange: list[JsonValue] = [
+        1,
+        {},
+        dict(OCT),
+        dict(EC) | {"kid": "ES256", "x": "AA"},
+        dict(RSA) | {"kid": "other", "alg": "RSA-OAEP"},
+        dict(RSA) | {"kid": "enc", "use": "enc"},
+        dict(OKP) | {"kid": "ES256"},
+        without(RSA, "alg", "d", "p", "q", "dp", "dq", "qi"),
+    ]
+    ring = usable_keys(json.dumps({"keys": [dict(EC), *strange]}).encode())
+    assert [(key.id, key.algorithm, key.signing) for key in ring.keys] == [
+        ("ES256", Algorithm.ES256, None),
+        ("RS256", Algorithm.RS256, None),
+    ]
+    assert not any(isinstance(key.material, Secret) for key in ring.keys)
+    assert private_jwk(ring.keys[0]).keys() & PRIVATE_MEMBERS == set()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"keys":{}}', '{"keys":[],"keys":[]}'])
+def test_what_is_no_set_is_no_foreign_set(text: str) -> None:
+    with pytest.raises(Misuse, match="key set"):
+        usable_keys(text.encode())

@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from auth.algorithms import Algorithm
 from auth.errors import Misuse
-from auth.keys import MAX_CANDIDATES, Key, KeyRing
+from auth.keys import MAX_CANDIDATES, Key, KeyRing, KeyState, Use
 from auth.secret import Secret
 from tests.auth.samples import HMAC_KEY, key_of
 
@@ -90,6 +90,50 @@ def test_a_window_has_a_length() -> None:
         hmac_key("k", not_before=100, not_after=100)
 
 
+def test_signing_ends_no_earlier_than_it_begins() -> None:
+    with pytest.raises(Misuse, match="sign_until"):
+        hmac_key("k", sign_from=100, sign_until=99)
+    never = hmac_key("k", sign_from=100, sign_until=100)
+    assert KeyRing([never]).signer(100) is None
+
+
+@pytest.mark.parametrize(
+    ("now", "state"),
+    [
+        (9, KeyState.NEXT),
+        (10, KeyState.NEXT),
+        (19.9, KeyState.NEXT),
+        (20, KeyState.ACTIVE),
+        (29.9, KeyState.ACTIVE),
+        (30, KeyState.RETIRING),
+        (39.9, KeyState.RETIRING),
+        (40, KeyState.RETIRED),
+    ],
+)
+def test_a_key_passes_through_its_states(now: float, state: KeyState) -> None:
+    key = hmac_key("k", not_before=10, sign_from=20, sign_until=30, not_after=40)
+    assert key.state(now) is state
+    assert (KeyRing([key]).signer(now) is key) == (state is KeyState.ACTIVE)
+    assert key.is_in_force(now) == (10 <= now < 40)
+
+
+def test_open_times_are_always_active() -> None:
+    assert hmac_key("k").state(0) is KeyState.ACTIVE
+    assert hmac_key("k", not_before=5).state(4) is KeyState.NEXT
+    assert hmac_key("k", not_before=5, sign_from=3).signs_since == 5
+
+
+@pytest.mark.parametrize("algorithm", Algorithm)
+def test_a_key_is_for_signing_or_for_encrypting(algorithm: Algorithm) -> None:
+    assert key_of(algorithm).use is (Use.ENC if "GCM" in algorithm.value else Use.SIG)
+
+
+def test_a_key_that_encrypts_never_signs() -> None:
+    encrypting = key_of(Algorithm.A128GCM)
+    assert KeyRing([hmac_key("k"), encrypting]).signer(0) == hmac_key("k")
+    assert KeyRing([encrypting]).signer(0) is None
+
+
 def test_ids_are_unique() -> None:
     with pytest.raises(Misuse, match="same id"):
         KeyRing([HMAC_KEY, HMAC_KEY])
@@ -102,6 +146,39 @@ def test_a_key_is_found_by_its_id() -> None:
     assert found.id == "k77"
     assert ring.find("k100") is None
     assert KeyRing().find("k") is None
+
+
+class Counted(str):
+    """A key id that counts how often it is compared."""
+
+    __slots__ = ()
+    compared = 0
+
+    def __eq__(self, other: object) -> bool:
+        Counted.compared += 1
+        return str.__eq__(self, other)
+
+    __hash__ = str.__hash__
+
+
+@pytest.mark.parametrize("size", [1, 10, 100])
+def test_finding_a_key_costs_the_same_at_any_size(size: int) -> None:
+    ring = KeyRing(hmac_key(f"k{n}") for n in range(size))
+    ring.find("k0")
+    Counted.compared = 0
+    for n in range(size):
+        assert ring.find(Counted(f"k{n}")) is ring.keys[n]
+    # One comparison for each find, and a few where two hashes are the same: nothing that grows with the ring.
+    assert size <= Counted.compared <= 2 * size
+
+
+def test_a_retired_key_does_not_hide_one_in_force() -> None:
+    old = hmac_key("old")
+    ended = [hmac_key(f"ended{n}", not_before=1, not_after=10 + n) for n in range(9)]
+    ring = KeyRing([old, *ended])
+    assert [key.id for key in ring.candidates("HS256")] == ["old", "ended8", "ended7", "ended6"]
+    retiring = hmac_key("retiring", not_after=100)
+    assert next(key.id for key in KeyRing([retiring, *ended]).candidates("HS256")) == "retiring"
 
 
 def test_candidates_are_the_newest_few_of_the_algorithm() -> None:
@@ -125,6 +202,7 @@ def test_the_newest_key_in_force_signs() -> None:
     assert KeyRing([old]).signer(300) is None
     assert KeyRing([public]).signer(300) is None
     assert KeyRing([hmac_key("a"), hmac_key("b")]).signer(0) == hmac_key("b")
+    assert KeyRing([hmac_key("a"), key_of(Algorithm.A128GCM)]).signer(0) == hmac_key("a")
 
 
 def test_reprs_show_names_only() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from origin.settings import parse, reference_markdown
+from origin.settings.dialect_reference import dialects_markdown
 from origin.telemetry.declarations import metrics_markdown
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -17,9 +18,10 @@ DEPLOY = Path(__file__).parents[2] / "deploy"
     ("name", "title", "text", "command"),
     [
         ("configuration.md", "Configuration", reference_markdown(), "headgate config reference"),
+        ("dialects.md", "Token dialects", dialects_markdown(), "headgate dialects"),
         ("metrics.md", "Metrics", metrics_markdown(), "headgate metrics reference"),
     ],
-    ids=["configuration", "metrics"],
+    ids=["configuration", "dialects", "metrics"],
 )
 def test_a_reference_is_what_its_command_prints(name: str, title: str, text: str, command: str) -> None:
     expected = f"# {title}\n\nMade by `{command}`.\n\n{text}"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from origin import settings
-from origin.keystore.file import Fault, KeystoreError
+from origin.keystore.fault import Fault, KeystoreError
 from origin.keystore.rings import Refreshed
 from origin.runtime import _tell, open_runtime
 from origin.storage.mounts import BadStorageUrl
@@ -53,12 +53,12 @@ def test_a_broken_key_file_is_told_once(caplog: pytest.LogCaptureFixture) -> Non
     caplog.set_level(logging.INFO)
     fault = KeystoreError(Fault.INVALID, Path("keys.json"), "is not JSON")
     other = KeystoreError(Fault.MISSING, Path("keys.json"), "does not exist")
-    known = _tell(Refreshed((), {"main": fault}), {})
-    known = _tell(Refreshed((), {"main": fault}), known)
-    known = _tell(Refreshed((), {"main": other}), known)
-    known = _tell(Refreshed(("main",), {}), known)
+    known = _tell(Refreshed(("main",), (), {"main": fault}), {})
+    known = _tell(Refreshed(("main",), (), {"main": fault}), known)
+    known = _tell(Refreshed(("main",), (), {"main": other}), known)
+    known = _tell(Refreshed(("main",), ("main",), {}), known)
     assert known == {}
-    _tell(Refreshed((), {"main": fault}), known)
+    _tell(Refreshed(("main",), (), {"main": fault}), known)
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
         ("ERROR", "key ring main stays as it was: keys.json: is not JSON"),
         ("ERROR", "key ring main stays as it was: keys.json: does not exist"),

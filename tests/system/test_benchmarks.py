@@ -47,3 +47,22 @@ def test_the_load_benchmark_measures_every_peer(tmp_path: Path) -> None:
     }
     for runs in measured.values():
         assert all(run["failed"] == 0 and run["requests_per_second"] > 0 for run in runs)
+
+
+@pytest.mark.system
+def test_the_token_benchmark_runs_every_case(tmp_path: Path) -> None:
+    out = tmp_path / "micro.json"
+    said = subprocess.run(
+        [sys.executable, "-m", "benchmarks.micro", "--rounds=1", f"--out={out}"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=50,
+    )
+    cases = json.loads(out.read_text())["cases"]
+    assert {"jwt HS256", "jwt ES256"} <= set(cases)
+    assert said.stdout.count("\n") == len(cases) + 2
+    for operations in cases.values():
+        assert {"verify", "again", "admit", "mint"} <= set(operations)
+        assert all(figure > 0 for rounds in operations.values() for figure in rounds)

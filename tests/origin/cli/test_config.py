@@ -131,7 +131,7 @@ def with_value(path: str, value: str) -> str:
         if path.startswith(f"{name}{shape.value}"):
             rest = path.removeprefix(f"{name}{shape.value}")
             return f"[[mount]]\n{rest} = {value}\n" if name == "mount" else f"[keyrings.main]\n{rest} = {value}\n"
-    return f"{path} = {value}\n"
+    return f"{path.replace('.NAME.', '.main.')} = {value}\n"
 
 
 @pytest.mark.parametrize("path", [key.path for key in declared_keys(Settings)])

@@ -77,6 +77,24 @@ def test_what_is_signed_verifies(site: Path, console: Console, algorithm: Algori
     assert algorithm in verified.out
 
 
+def test_a_cookie_or_a_header_is_printed_below_the_url(site: Path, console: Console) -> None:
+    url, cookie = console("sign", URL, "--transport", "cookie").out.splitlines()
+    assert url == URL
+    assert console("verify", URL, "--cookie", cookie.removeprefix("Cookie: ")).code == 0
+    url, header = console("sign", URL, "--transport", "header").out.splitlines()
+    assert url == URL
+    assert header.startswith("authorization: Bearer ey")
+    assert console("verify", URL, "--header", header).code == 0
+    answer = json.loads(console("sign", URL, "--transport", "cookie", "--json").out)
+    assert set(answer) == {"url", "expires_at", "cookies"}
+    assert set(answer["cookies"]) == {"token"}
+
+
+@pytest.mark.parametrize("arguments", [["--cookie", "novalue"], ["--header", "novalue"], ["--cookie", "=x"]])
+def test_what_is_no_pair_is_refused(console: Console, arguments: list[str]) -> None:
+    assert console("verify", URL, *arguments).code == 2
+
+
 @pytest.mark.parametrize("transport", ["query", "path"])
 def test_a_token_that_the_url_had_is_replaced_and_covered_by_none(site: Path, console: Console, transport: str) -> None:
     once = console("sign", URL, "--transport", transport).out.strip()
@@ -106,7 +124,8 @@ def test_a_token_that_the_url_had_is_replaced_and_covered_by_none(site: Path, co
         ([URL, "--network", "192.0.2.300"], "does not appear to be an IPv4 or IPv6 network"),
         ([URL, "--network", "192.0.2.7/24"], "has host bits set"),
         ([URL, "--method", "get"], "methods holds request methods in capitals"),
-        ([URL, "--transport", "header"], "'header' is not one of"),
+        ([URL, "--transport", "pigeon"], "'pigeon' is not one of"),
+        ([URL, "--dialect", "cat"], "does not accept cat"),
         ([URL, "--audience", "nobody"], "audience_mismatch"),
         ([URL, "--issuer", "https://evil.example"], "issuer_mismatch"),
         ([URL, "--subject", ""], "sub is a printable string"),

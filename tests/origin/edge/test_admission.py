@@ -1,15 +1,16 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 
-from auth import Denied, Reason
-from origin.edge.admission import admit
+from auth import Denied, KeyRing, Reason
+from origin.edge.admission import admit, admit_with_new_keys
 from origin.edge.edge_proof import Trust
 from origin.edge.lifetimes import Audience
 from origin.storage.memory import MemoryStore
-from tests.edge_parts import SECRET, inbound, open_mount, signed_mount, token
+from tests.edge_parts import RING, SECRET, inbound, open_mount, signed_mount, token
 
 EDGE = ("X-Edge", SECRET)
 STORE = MemoryStore()
@@ -54,3 +55,40 @@ def test_a_bad_token_is_refused_to_an_edge_too() -> None:
     asked = inbound("/vod/a.ts", EDGE, query="token=x.y.z")
     with pytest.raises(Denied):
         admit(signed_mount(STORE, trust=Trust.VERIFIES), asked, time.time())
+
+
+@pytest.mark.parametrize("finds", [True, False])
+async def test_a_key_that_is_not_there_is_looked_for_once(finds: bool) -> None:
+    rings = [KeyRing()]
+    asked: list[str] = []
+
+    async def missed() -> bool:
+        asked.append("")
+        rings[0] = RING if finds else KeyRing()
+        return finds
+
+    mount = signed_mount(STORE)
+    assert mount.protection is not None
+    mount = replace(mount, protection=replace(mount.protection, rings=lambda: rings[0], missed=missed))
+    viewer = inbound("/vod/a.ts", query=f"token={token()}")
+    if finds:
+        assert (await admit_with_new_keys(mount, viewer, time.time())).grant is not None
+    else:
+        with pytest.raises(Denied) as denied:
+            await admit_with_new_keys(mount, viewer, time.time())
+        assert denied.value.reason is Reason.UNKNOWN_KEY
+    assert len(asked) == 1
+
+
+async def test_nothing_else_is_looked_for() -> None:
+    async def missed() -> bool:
+        raise AssertionError
+
+    mount = signed_mount(STORE)
+    assert mount.protection is not None
+    asking = replace(mount, protection=replace(mount.protection, missed=missed))
+    good, bad = (inbound("/vod/a.ts", query=f"token={text}") for text in (token(), "x.y.z"))
+    assert (await admit_with_new_keys(asking, good, time.time())).grant is not None
+    assert (await admit_with_new_keys(open_mount(STORE), inbound("/open/a.ts"), time.time())).grant is None
+    with pytest.raises(Denied):
+        await admit_with_new_keys(asking, bad, time.time())

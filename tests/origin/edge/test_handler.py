@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -19,12 +20,13 @@ from origin.edge.manifests import Manifests
 from origin.edge.pages import Page, fixed
 from origin.http.spans import ByteSpan
 from origin.serving.forwarded import TrustedProxies
+from origin.serving.inbound import read_request
 from origin.serving.observe import Observer
 from origin.storage.descriptors import DescriptorCache
 from origin.storage.memory import MemoryStore
 from origin.storage.store import ObjectInfo, StoreUnavailable
 from origin.telemetry.metrics import Metrics, Vocabulary
-from tests.edge_parts import open_mount
+from tests.edge_parts import memory_ledger, open_mount
 from tests.stories.gateway import running
 
 
@@ -108,9 +110,10 @@ async def test_a_store_that_fails_under_the_sender_is_a_503_that_pages_may_read(
         mounts=[replace(open_mount(MemoryStore()), objects=store)],
         manifests=Manifests(cache, lambda _mount, _reason: None),
         pages={},
-        proxies=TrustedProxies(()),
+        read=partial(read_request, proxies=TrustedProxies(())),
         observer=Observer(Metrics(Vocabulary(), "0"), None),
         decided=lambda _mount, _dialect, _reason: None,
+        ledger=memory_ledger(),
     )
     mount = next(iter(handler._mounts))
     async with RawTestServer(handler) as server, ClientSession() as client:

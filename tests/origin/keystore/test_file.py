@@ -13,7 +13,8 @@ import pytest
 from auth.algorithms import Algorithm
 from auth.jwk import MAX_SET_BYTES
 from auth.keys import KeyRing
-from origin.keystore.file import Fault, KeystoreError, add_key, file_version, read_ring, write_ring
+from origin.keystore.fault import Fault, KeystoreError
+from origin.keystore.file import add_key, change_ring, file_version, read_ring, write_ring
 from origin.keystore.generate import new_key
 
 RING = KeyRing([new_key(Algorithm.HS256, "main", not_after=10), new_key(Algorithm.EDDSA, "next", not_before=5)])
@@ -138,3 +139,16 @@ def test_no_key_is_added_to_what_is_no_key_file(tmp_path: Path) -> None:
     with pytest.raises(KeystoreError) as error:
         add_key(tmp_path / "missing" / "keys.json", new_key(Algorithm.HS256))
     assert error.value.fault is Fault.UNWRITABLE
+
+
+def test_a_change_that_fails_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    write_ring(path, RING)
+    before = path.read_bytes()
+    with pytest.raises(ZeroDivisionError):
+        change_ring(path, lambda ring: KeyRing(ring.keys[: 1 // 0]))
+    assert path.read_bytes() == before
+    assert [key.id for key in change_ring(path, lambda ring: KeyRing(ring.keys[1:])).keys] == ["next"]
+    with pytest.raises(KeystoreError) as error:
+        change_ring(tmp_path / "none.json", lambda ring: ring)
+    assert error.value.fault is Fault.MISSING

@@ -4,12 +4,14 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
+from ipaddress import ip_network
 
 import msgspec
 import pytest
 from aiohttp import web
 
 from origin.serving.connection import ConnectionServer
+from origin.serving.forwarded import TrustedProxies
 from tests.stories.gateway import connected
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -22,17 +24,19 @@ async def serving(
     keepalive_seconds: float = 5,
     max_connections: int = 10,
     fault: Exception | None = None,
+    load_balancers: TrustedProxies | None = None,
 ) -> AsyncIterator[int]:
-    async def handler(_request: web.BaseRequest) -> web.StreamResponse:
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
         if fault is not None:
             raise fault
-        return web.Response(body=b"ok")
+        return web.Response(body=b"ok", headers={"X-Remote": str(request.remote)})
 
     public = ConnectionServer(
         handler,
         keepalive_seconds=keepalive_seconds,
         header_seconds=header_seconds,
         max_connections=max_connections,
+        load_balancers=load_balancers,
     )
     server = await asyncio.get_running_loop().create_server(public, "127.0.0.1", 0)
     try:
@@ -113,3 +117,45 @@ async def test_a_defect_is_a_500_and_logged(caplog: pytest.LogCaptureFixture) ->
     assert (answer.status, msgspec.json.decode(answer.body)["reason"]) == (500, "internal_error")
     assert b"defect" not in answer.body
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
+
+
+BALANCERS = TrustedProxies([ip_network("127.0.0.0/8")])
+PROXY = b"PROXY TCP4 192.0.2.7 198.51.100.1 56324 443\r\n"
+
+
+@pytest.mark.parametrize("cut", [0, 1, 20, len(PROXY) - 1, len(PROXY), len(PROXY) + 5])
+async def test_a_load_balancer_says_who_it_is(cut: int) -> None:
+    async with serving(load_balancers=BALANCERS) as port, connected(port) as wire:
+        data = PROXY + REQUEST
+        await wire.send(data[:cut])
+        await asyncio.sleep(0.01)
+        await wire.send(data[cut:])
+        assert (await wire.answer())["x-remote"] == "192.0.2.7"
+        await wire.send(REQUEST)  # once for the whole connection
+        assert (await wire.answer())["x-remote"] == "192.0.2.7"
+
+
+async def test_its_own_health_check_is_its_own() -> None:
+    async with serving(load_balancers=BALANCERS) as port, connected(port) as wire:
+        await wire.send(b"PROXY UNKNOWN\r\n" + REQUEST)
+        assert (await wire.answer())["x-remote"] == "127.0.0.1"
+
+
+@pytest.mark.parametrize("data", [REQUEST, b"PROXY nonsense\r\n" + REQUEST, b"\r\n\r\n"])
+async def test_a_load_balancer_without_the_header_is_cut_off(data: bytes) -> None:
+    async with serving(load_balancers=BALANCERS) as port, connected(port) as wire:
+        await wire.send(data)
+        assert await wire.ended()
+
+
+async def test_half_a_header_is_given_up() -> None:
+    async with serving(load_balancers=BALANCERS, header_seconds=0.05) as port, connected(port) as wire:
+        await wire.send(PROXY[:-1])
+        assert await wire.ended()
+
+
+async def test_nobody_else_may_say_so() -> None:
+    elsewhere = TrustedProxies([ip_network("10.0.0.0/8")])
+    async with serving(load_balancers=elsewhere) as port, connected(port) as wire:
+        await wire.send(PROXY + REQUEST)
+        assert (await wire.answer()).status == 400

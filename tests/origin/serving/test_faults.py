@@ -12,6 +12,7 @@ from origin.serving.inbound import RefusedRequestError
 from origin.storage.store import ObjectChanged, StoreUnavailable
 
 METHODS = frozenset({"HEAD", "GET"})
+DENIED = {Reason.ABSENT: 401, Reason.STORE_UNAVAILABLE: 503}
 ROWS: list[tuple[Exception, int, str]] = [
     (RefusedRequestError(400, "body_not_allowed", "no body"), 400, "body_not_allowed"),
     (RefusedRequestError(405, "method_not_allowed", "no"), 405, "method_not_allowed"),
@@ -21,7 +22,7 @@ ROWS: list[tuple[Exception, int, str]] = [
     (StoreUnavailable("away"), 503, "store_unavailable"),
     (ObjectChanged("changed"), 503, "object_changed"),
     (Malformed("not_a_playlist", "line 1"), 502, "not_a_playlist"),
-    *((Denied(reason), 401 if reason is Reason.ABSENT else 403, reason.value) for reason in Reason),
+    *((Denied(reason), DENIED.get(reason, 403), reason.value) for reason in Reason),
 ]
 
 

@@ -42,6 +42,7 @@ def judge(tables: dict[str, object]) -> tuple[Problem, ...]:
             SIGNED | {"edge": {"trust": "asks", "secrets": [SECRET + n for n in "123"]}},
             "mount[0].edge.secrets",
         ),
+        (OPEN | {"limits": {"max_streams": 2}}, "mount[0].limits.max_streams"),
         (SIGNED | {"edge": {"trust": "verifies"}}, "mount[0].edge.secrets"),
         (SIGNED | {"edge": {"secrets": [SECRET]}}, "mount[0].edge.secrets"),
         (SIGNED | {"edge": {"trust": "asks", "secrets": [SECRET, SECRET]}}, "mount[0].edge.secrets"),
@@ -63,11 +64,41 @@ def test_one_rule_broken(mount: dict[str, object], key: str) -> None:
         SIGNED | {"propagate": "cookie", "cors": NAMED | {"credentials": True}},
         SIGNED | {"propagate": "cookie", "cors": {"origins": []}},
         SIGNED | {"edge": {"trust": "asks", "secrets": [SECRET, SECRET + "2"]}},
+        SIGNED | {"limits": {"max_streams": 2, "stream_policy": "evict", "lease_seconds": 5}},
         SIGNED | {"session": {"keys": "main", "ttl_seconds": 1, "max_seconds": 1}},
     ],
 )
 def test_what_fits_together(mount: dict[str, object]) -> None:
     assert judge({"keyrings": RINGS, "mount": [mount]}) == ()
+
+
+@pytest.mark.parametrize(
+    ("tables", "keys"),
+    [
+        ({"keyrings": {"main": {}}}, ["keyrings.main"]),
+        ({"keyrings": {"main": {"file": "k", "env": "KEYS"}}}, ["keyrings.main.env"]),
+        ({"keyrings": {"main": {"env": "K", "jwks": "https://a/"}}}, ["keyrings.main.jwks"]),
+        ({"keyrings": {"main": {"redis": "k"}}}, ["keyrings.main.redis"]),
+        ({"keyrings": {"main": {"redis": "k"}}, "cache": {"redis": "redis://h"}}, []),
+        ({"keyrings": {"main": {"env": "KEYS"}}}, []),
+        ({"keyrings": {"main": {"jwks": "https://a.example/jwks?x=1"}}}, []),
+        ({"keyrings": {"main": {"jwks": "http://127.0.0.1:81/jwks"}}}, []),
+        ({"keyrings": {"main": {"jwks": "http://[::1]/jwks"}}}, []),
+        ({"keyrings": {"main": {"jwks": "http://localhost/jwks"}}}, []),
+        ({"keyrings": {"main": {"jwks": "http://a.example/jwks"}}}, ["keyrings.main.jwks"]),
+        ({"keyrings": {"main": {"jwks": "http://127.0.0.1.a.example/"}}}, ["keyrings.main.jwks"]),
+        ({"keyrings": {"main": {"jwks": "https://u:p@a.example/"}}}, ["keyrings.main.jwks"]),
+        ({"keyrings": {"main": {"jwks": "https://a.example/#x"}}}, ["keyrings.main.jwks"]),
+        ({"keyrings": {"main": {"jwks": "file:///keys.json"}}}, ["keyrings.main.jwks"]),
+        ({"keyrings": {"main": {"jwks": "https://"}}}, ["keyrings.main.jwks"]),
+        ({"keyrings": {"main": {"jwks": "https://[a/"}}}, ["keyrings.main.jwks"]),
+        ({"keyrings": {"main": {"env": "HEADGATE_KEYS"}}}, ["keyrings.main.env"]),
+        ({"keyrings": {"main": {"env": "two words"}}}, ["keyrings.main.env"]),
+        ({"keyrings": {"main": {"redis": "two words"}}, "cache": {"redis": "redis://h"}}, ["keyrings.main.redis"]),
+    ],
+)
+def test_a_ring_has_one_source(tables: dict[str, object], keys: list[str]) -> None:
+    assert [problem.key for problem in judge(tables | {"mount": [SIGNED]})] == keys
 
 
 def test_a_misspelt_ring_is_suggested() -> None:

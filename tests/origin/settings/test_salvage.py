@@ -39,7 +39,7 @@ def keys_of(tables: dict[str, object]) -> list[str]:
         # a broken ring still exists
         ({"keyrings": {"main": {"file": 1}}, "mount": [SIGNED]}, ["keyrings.main.file"]),
         ({"keyrings": {"main": 1}, "mount": [SIGNED]}, ["keyrings.main"]),
-        ({"keyrings": {"main": {}}, "mount": [SIGNED]}, ["keyrings.main.file"]),
+        ({"keyrings": {"main": {}}, "mount": [SIGNED]}, ["keyrings.main"]),
         ({"keyrings": 1, "mount": [SIGNED]}, ["keyrings"]),
         # a mount that is no table, between two that are
         (

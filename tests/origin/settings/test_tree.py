@@ -10,6 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from origin.settings import load, parse
+from origin.settings.checks import KEY_SOURCES
 from origin.settings.keys import declared_keys
 from origin.settings.tree import Settings
 
@@ -43,11 +44,14 @@ def test_the_sample_is_valid() -> None:
 
 
 def test_the_sample_is_valid_with_what_is_commented_out() -> None:
-    text = re.sub(r"^# (?=\w+ = )", "", SAMPLE.read_text(), flags=re.MULTILINE)
+    text = re.sub(r"^# (?=\w+ = |\[)", "", SAMPLE.read_text(), flags=re.MULTILINE)
     text = text.replace('trust = "none"', 'trust = "asks"')
-    settings = parse(tomllib.loads(text), Path("/"))
+    tables = tomllib.loads(text)
+    rings = {source: {source: tables["keyrings"]["main"][source]} for source in KEY_SOURCES}
+    settings = parse(tables | {"keyrings": rings | {"main": rings["file"]}}, Path("/"))
     assert settings.cache.redis
     assert settings.mount[0].edge.secrets
+    assert settings.keyrings["jwks"].jwks
 
 
 def test_the_sample_mentions_every_key_and_no_other() -> None:
@@ -66,10 +70,10 @@ def test_the_sample_shows_the_defaults() -> None:
 def _mentioned(text: str) -> list[str]:
     table, found = "", []
     for line in text.splitlines():
-        if header := re.match(r"(\[+)([\w.]+)\]+", line):
+        if header := re.match(r"(?:# )?(\[+)([\w.]+)\]+", line):
             table = header[2].replace("keyrings.main", "keyrings.NAME")
-            table = table.replace("tokens.jwt", "tokens.NAME")
+            table = table.replace("tokens.jwt", "tokens.NAME").replace("api_keys.backend", "api_keys.NAME")
             table = re.sub(r"^mount\b", "mount[]", table)
-        elif key := re.match(r"(?:# )?([a-z_]+) = ", line):
+        elif key := re.match(r"(?:# )?([a-z0-9_]+) = ", line):
             found.append(f"{table}.{key[1]}")
     return sorted(found)

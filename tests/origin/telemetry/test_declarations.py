@@ -18,6 +18,7 @@ from cache.outcome import Result as SharedResult
 from origin.edge.manifest import MAX_MANIFEST_BYTES
 from origin.keystore.file import add_key
 from origin.keystore.generate import new_key
+from origin.ledger.record import Decision, Rule, StoreOperation
 from origin.manifests.template import REASONS
 from origin.media.kinds import Kind
 from origin.runtime import open_runtime
@@ -46,6 +47,9 @@ VALUES: dict[str, set[str]] = {
     "headgate_l2_operations_total operation": set(SharedOperation),
     "headgate_l2_operations_total result": set(SharedResult),
     "headgate_l2_operation_seconds operation": set(SharedOperation),
+    "headgate_ledger_decisions_total rule": set(Rule),
+    "headgate_ledger_decisions_total decision": set(Decision),
+    "headgate_ledger_failures_total operation": set(StoreOperation),
     "headgate_storage_operations_total operation": set(Operation),
     "headgate_storage_operations_total result": set(Result),
     "headgate_storage_operation_seconds operation": set(Operation),
@@ -58,7 +62,9 @@ def test_names_are_ours_unique_and_in_base_units() -> None:
     assert all(name.startswith("headgate_") for name in names)
     for metric in DECLARATIONS:
         assert metric.name.endswith("_total") == (metric.type is MetricType.COUNTER)
-        assert metric.name.endswith("_seconds") == (metric.type is MetricType.HISTOGRAM)
+        # Every histogram is of durations; a gauge may be of one too, such as an age.
+        is_time = metric.name.endswith("_seconds")
+        assert is_time == (metric.type is MetricType.HISTOGRAM) or metric.name.endswith("_age_seconds")
 
 
 def test_only_histograms_have_buckets_and_they_rise() -> None:
@@ -106,7 +112,7 @@ def settings(folder: Path) -> Settings:
         "cache": {"memory_bytes": "16KiB", "redis": f"redis://127.0.0.1:{free_port()}/0"},
         "keyrings": {"main": {"file": "keys.json"}},
         "mount": [
-            mount | {"prefix": "/vod", "access": "signed", "keys": "main"},
+            mount | {"prefix": "/vod", "access": "signed", "keys": "main", "limits": {"max_streams": 2}},
             mount | {"prefix": "/open", "access": "open"},
         ],
     }
@@ -199,6 +205,9 @@ TOLD: list[tuple[str, dict[str, str]]] = [
     ("headgate_token_decisions_total", {"mount": "/vod", "dialect": "jwt", "reason": "ok"}),
     ("headgate_token_decisions_total", {"mount": "/vod", "reason": "token_absent"}),
     ("headgate_token_decisions_total", {"mount": "/vod", "reason": "key_unknown"}),
+    ("headgate_ledger_decisions_total", {"mount": "/vod", "rule": "streams", "decision": "unnamed"}),
+    ("headgate_ledger_failures_total", {"operation": "load"}),
+    ("headgate_revocations_age_seconds", {}),
     ("headgate_manifests_refused_total", {"mount": "/vod", "reason": "not_a_playlist"}),
     ("headgate_manifests_refused_total", {"mount": "/vod", "reason": "manifest_too_large"}),
     ("headgate_cache_outcomes_total", {"outcome": "miss"}),

@@ -21,6 +21,9 @@ WORDS = Vocabulary(
     manifest_reasons=("too_large",),
     storage_operations=("open",),
     storage_results=("ok",),
+    ledger_rules=("streams",),
+    ledger_decisions=("kept",),
+    ledger_operations=("load",),
 )
 
 
@@ -55,6 +58,22 @@ def test_the_series_of_a_request_can_be_kept() -> None:
     counted = metrics()
     assert counted.request("/vod", Kind.MPD, 200) is counted.request("/vod", Kind.MPD, 200)
     assert counted.request("/a", Kind.MPD, 200) is counted.request("/b", Kind.MPD, 200)
+
+
+def test_what_the_ledger_says_is_counted_in_its_own_words() -> None:
+    counted = metrics()
+    counted.ledger_decided("/vod", "streams", "kept")
+    counted.ledger_decided("/other", "whim", "perhaps")
+    counted.ledger_failed("load")
+    counted.ledger_failed("guess")
+    counted.revocations(3, 1.5)
+    decisions = "headgate_ledger_decisions_total"
+    assert value(counted, decisions, mount="/vod", rule="streams", decision="kept") == 1
+    assert value(counted, decisions, mount=UNKNOWN, rule=UNKNOWN, decision=UNKNOWN) == 1
+    assert value(counted, "headgate_ledger_failures_total", operation="load") == 1
+    assert value(counted, "headgate_ledger_failures_total", operation=UNKNOWN) == 1
+    assert value(counted, "headgate_revocations") == 3
+    assert value(counted, "headgate_revocations_age_seconds") == 1.5
 
 
 def test_in_flight_goes_up_and_down() -> None:

@@ -1,0 +1,93 @@
+"""What the control API takes and gives, as strict models; the OpenAPI document is made of them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+MAX_BATCH = 10_000
+
+Text = Annotated[str, Field(min_length=1, max_length=512)]
+Texts = Annotated[tuple[Text, ...], Field(max_length=64)]
+UrlText = Annotated[str, Field(min_length=1, max_length=4096)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class SignRequest(_Model):
+    """A URL to sign, and what its token shall say."""
+
+    url: UrlText = Field(description="Absolute URL below a signed mount, or a path.")
+    ttl: Annotated[int, Field(strict=True, ge=1, le=366 * 86400)] = Field(3600, description="Lifetime in seconds.")
+    dialect: Text | None = Field(None, description="Token format; the mount's first without it.")
+    transport: Literal["query", "path", "cookie", "header"] = Field("query", description="Where the token goes.")
+    prefix: Texts = Field((), description="Cover these paths and everything below them.")
+    path: Texts = Field((), description="Cover exactly these paths.")
+    glob: Texts = Field((), description="Cover what these patterns match (* in a segment, ** across).")
+    subject: Text | None = Field(None, description="Who the token is for.")
+    session: Text | None = Field(None, description="Id of the viewer's session.")
+    issuer: Text | None = Field(None, description="Who issues it.")
+    audience: Texts = Field((), description="Whom it is shown to.")
+    networks: Texts = Field((), description="Client addresses or CIDR blocks it is good for.")
+    methods: Texts = Field((), description="Request methods it is good for.")
+
+
+class SignBatch(_Model):
+    """Many URLs to sign in one call; results come in the same order."""
+
+    requests: Annotated[tuple[SignRequest, ...], Field(min_length=1, max_length=MAX_BATCH)]
+
+
+class SignResult(_Model):
+    """A signed URL and what else a client sends with it."""
+
+    url: str
+    expires_at: int = Field(description="Unix seconds.")
+    cookies: dict[str, str] = Field({}, description="Cookies to set, by name.")
+    headers: dict[str, str] = Field({}, description="Header fields to send, by name.")
+
+
+class BatchResults(_Model):
+    """One result for each request."""
+
+    results: tuple[SignResult, ...]
+
+
+class VerifyRequest(_Model):
+    """A request to judge as the gateway would."""
+
+    url: UrlText
+    method: Annotated[str, Field(pattern=r"^[A-Z]{1,16}$")] = "GET"
+    client: Text | None = Field(None, description="The viewer's address.")
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = Field(None, description="ISO 3166-1 alpha-2.")
+    cookies: Annotated[dict[str, str], Field(max_length=64)] = Field({}, description="Cookies, by name.")
+    headers: Annotated[dict[str, str], Field(max_length=64)] = Field({}, description="Header fields, by name.")
+    at: Annotated[float, Field(ge=0, le=2**53)] | None = Field(None, description="Judge at this time (Unix seconds).")
+
+
+class Check(_Model):
+    """One check of a token."""
+
+    check: str
+    verdict: Literal["ok", "failed", "skipped"]
+    words: str
+
+
+class VerifyResult(_Model):
+    """Whether a request would be let in, check by check."""
+
+    ok: bool
+    checks: tuple[Check, ...]
+
+
+class Failure(_Model):
+    """A problem document (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str = ""
+    reason: str = Field(description="A stable word.")

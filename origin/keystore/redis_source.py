@@ -1,0 +1,72 @@
+"""A key ring in Redis: one value, a private JWK Set, that all machines of a deployment read."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from auth.errors import Misuse
+from auth.jwk import ring_from_jwks
+from auth.keys import KeyRing
+from origin.keystore.fault import Fault, KeystoreError
+from origin.keystore.source import Pace
+
+MAX_BYTES = 1024 * 1024
+TIME_LIMIT = 2.0
+
+
+class RedisSource:
+    """The value of a key in Redis, read strictly and whole. Whoever can write there can sign."""
+
+    def __init__(
+        self, url: str, key: str, *, every: float = 10.0, on_miss: float = 2.0, time_limit: float = TIME_LIMIT
+    ) -> None:
+        """`url` as for the cache, checked by its owner; its password stays in here."""
+        self.pace = Pace(every, on_miss, is_fatal=False)
+        self._key = key
+        self._time_limit = time_limit
+        try:
+            self._redis = Redis.from_url(url, driver_info=None)
+        except (ValueError, TypeError):
+            raise self._error(Fault.INVALID, "the Redis URL cannot be understood") from None
+        self._data: bytes | None = None
+
+    def __repr__(self) -> str:
+        return f"RedisSource({self._key})"
+
+    async def read(self) -> KeyRing | None:
+        """See `Source`."""
+        data = await self._fetch()
+        if data == self._data:
+            return None
+        if not data:
+            raise self._error(Fault.MISSING, "is not in Redis")
+        if len(data) > MAX_BYTES:
+            raise self._error(Fault.TOO_LARGE, f"is larger than {MAX_BYTES} bytes")
+        try:
+            ring = ring_from_jwks(data)
+        except Misuse as error:
+            raise self._error(Fault.INVALID, str(error)) from None
+        self._data = data
+        return ring
+
+    async def close(self) -> None:
+        """See `Source`."""
+        with suppress(RedisError, OSError, TimeoutError):
+            async with asyncio.timeout(self._time_limit):
+                await self._redis.aclose()
+
+    async def _fetch(self) -> bytes:
+        try:
+            async with asyncio.timeout(self._time_limit):
+                # GETRANGE, because GET would fetch the whole of whatever somebody else put there.
+                data: object = await self._redis.getrange(self._key, 0, MAX_BYTES)
+        except (RedisError, OSError, TimeoutError) as error:
+            raise self._error(Fault.AWAY, f"Redis cannot be asked ({type(error).__name__})") from None
+        return data if isinstance(data, bytes) else b""
+
+    def _error(self, fault: Fault, detail: str) -> KeystoreError:
+        return KeystoreError(fault, self._key, detail)

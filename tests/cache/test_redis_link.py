@@ -1,0 +1,98 @@
+"""The line to a real Redis: answers, faults as values, and what is published."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from cache.errors import BadRedisUrl
+from cache.outcome import Result
+from cache.redis_link import RedisLink
+from tests.redis_server import RedisServer, free_port
+
+REDIS = pytest.mark.needs("redis-server")
+PATIENT = 10.0
+
+
+@asynccontextmanager
+async def link_to(url: str, budget_seconds: float = PATIENT, connections: int = 4) -> AsyncIterator[RedisLink]:
+    link = RedisLink(url, connections=connections, budget_seconds=budget_seconds)
+    try:
+        yield link
+    finally:
+        await link.close()
+
+
+@REDIS
+async def test_it_gives_answers_and_takes_refusals_as_values(redis_server: RedisServer) -> None:
+    async with link_to(redis_server.url) as link:
+        assert (await link.ask("SET", "a", b"\0b"))[0] is Result.DONE
+        assert await link.ask("GET", "a") == (Result.DONE, b"\0b")
+        assert await link.ask("GET", "absent") == (Result.DONE, None)
+        assert await link.ask("LPUSH", "a", 1) == (Result.REFUSED, None)
+        assert await link.ask("WHATEVER") == (Result.REFUSED, None)
+
+
+@REDIS
+async def test_more_questions_than_connections_wait_for_one(redis_server: RedisServer) -> None:
+    async with link_to(redis_server.url, connections=2) as link:
+        answers = await asyncio.gather(*(link.ask("INCR", "n") for _ in range(50)))
+    assert sorted(answers, key=str) == sorted(((Result.DONE, number) for number in range(1, 51)), key=str)
+
+
+async def test_nobody_there_is_a_failure_without_a_word_of_the_url() -> None:
+    port = free_port()
+    async with link_to(f"redis://:hunter2@127.0.0.1:{port}/0") as link:
+        assert (await link.ask("PING"))[0] is Result.FAILED
+        assert repr(link) == f"RedisLink(127.0.0.1:{port})"
+
+
+@REDIS
+async def test_silence_costs_the_budget(redis_server: RedisServer) -> None:
+    async with link_to(redis_server.url, budget_seconds=0.1) as link:
+        redis_server.pause()
+        try:
+            async with asyncio.timeout(PATIENT):
+                assert (await link.ask("PING"))[0] is Result.TIMED_OUT
+        finally:
+            redis_server.resume()
+
+
+@REDIS
+async def test_it_hears_what_is_published_and_listens_again_after_a_crash(redis_server: RedisServer) -> None:
+    async with link_to(redis_server.url) as link, link_to(redis_server.url) as other:
+
+        async def heard() -> None:
+            """Until a publication has a listener, which then wakes up long before its time is over."""
+            while (await other.ask("PUBLISH", "news", "x"))[1] != 1:
+                await link.listen("news", 0.02)
+            async with asyncio.timeout(PATIENT):
+                await link.listen("news", 3600)
+
+        await heard()
+        await asyncio.to_thread(redis_server.restart)
+        await heard()
+
+
+async def test_without_redis_listening_takes_its_time() -> None:
+    async with link_to(f"redis://127.0.0.1:{free_port()}/0", budget_seconds=0.2) as link:
+        started = asyncio.get_running_loop().time()
+        await link.listen("news", 0.05)
+        assert asyncio.get_running_loop().time() - started >= 0.05
+
+
+@pytest.mark.parametrize("url", ["http://h", "redis://h:port/0", "redis://:hunter2@h/0?socket_timeout=x", ""])
+def test_a_bad_url_is_refused_and_not_repeated(url: str) -> None:
+    with pytest.raises(BadRedisUrl) as caught:
+        RedisLink(url)
+    assert "hunter2" not in str(caught.value)
+
+
+@REDIS
+async def test_it_closes_twice(redis_server: RedisServer) -> None:
+    async with link_to(redis_server.url) as link:
+        await link.listen("news", 0.01)
+        await link.close()
