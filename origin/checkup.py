@@ -100,12 +100,12 @@ async def _ring(name: str, settings: Settings) -> Diagnosis:
     return Diagnosis(subject, is_ok=False, finding=f"{len(ring.keys)} keys, none can sign now", remedy=remedy)
 
 
-async def _sessions(mount: Mount, name: str, settings: Settings) -> Diagnosis:
+async def _sessions(mount: Mount, ring: str, settings: Settings) -> Diagnosis:
     subject = f"sessions of {mount.prefix}"
     try:
-        signer = (await read_rings(settings, (name,)))[name].signer(time.time(), FAMILIES)
+        signer = (await read_rings(settings, (ring,)))[ring].signer(time.time(), FAMILIES)
     except KeystoreError as error:
-        return Diagnosis(subject, is_ok=False, finding=str(error), remedy="see its key ring")
+        return Diagnosis(subject, is_ok=False, finding=str(error), remedy=f"see key ring {ring}")
     if signer is None:
         remedy = 'name a ring with an HS256 key in mount.session.keys, or set mount.session.exchange to "never"'
         return Diagnosis(subject, is_ok=False, finding="no key signs them, so no manifest is served", remedy=remedy)

@@ -14,7 +14,7 @@ from origin.edge.cache_states import status_of
 from origin.edge.codings import PREFERENCE, PREFERENCE_QUICK, WORTH_IT
 from origin.edge.lifetimes import Audience, lifetime_headers
 from origin.edge.manifest import MAX_MANIFEST_BYTES, Manifest, Rendering
-from origin.edge.mount import Mount, Protection
+from origin.edge.mount import Mount
 from origin.edge.propagation import Carry, Place, splice
 from origin.edge.sessions import Onward, hand_on
 from origin.http.caching import age, cache_status
@@ -150,16 +150,16 @@ async def _render(viewing: Viewing, manifest: Manifest, onward: Onward) -> tuple
     protection = viewing.mount.protection
     if protection is None or isinstance(compiled, Malformed):
         return await manifest.rendering(Carry.NOTHING, lambda: Spliced((manifest.body,))), b""
-    facts, carry = viewing.inbound.facts, onward.carry
+    facts, carry, name = viewing.inbound.facts, onward.carry, onward.name or protection.token_name
 
     def make() -> Spliced:
         try:
-            return splice(compiled, carry, _place(viewing, protection), annex_i=protection.annex_i)
+            return splice(compiled, carry, _place(viewing, name), annex_i=protection.annex_i)
         except Malformed as malformed:
             _log.warning("%s/%s cannot be rendered: %s", viewing.mount.label, viewing.target.path, malformed)
             raise
 
-    rendering = await manifest.rendering((carry, viewing.admission.path, facts.scheme, facts.authority), make)
+    rendering = await manifest.rendering((carry, name, viewing.admission.path, facts.scheme, facts.authority), make)
     if rendering.is_shared:
         return rendering, b""
     if onward.token is None:
@@ -167,7 +167,7 @@ async def _render(viewing: Viewing, manifest: Manifest, onward: Onward) -> tuple
     return rendering, quote(onward.token.reveal(), safe="").encode()
 
 
-def _place(viewing: Viewing, protection: Protection) -> Place:
+def _place(viewing: Viewing, token_name: str) -> Place:
     """Absolute URIs are ours when they name a configured host, or the one that this request was made to.
 
     A manifest that came by https sends no token by http.
@@ -180,7 +180,7 @@ def _place(viewing: Viewing, protection: Protection) -> Place:
         mounts=viewing.mounts,
         path=viewing.admission.path,
         own_origins=frozenset(origin_of(scheme, host) for scheme in schemes for host in hosts),
-        token_name=protection.token_name,
+        token_name=token_name,
     )
 
 

@@ -33,6 +33,7 @@ class Onward:
 
     carry: Carry
     token: Token | None = None  # what `carry` writes
+    name: str = ""  # what the token goes by; empty: the mount's own name for it
     cookies: tuple[Header, ...] = ()
     redirect: Reply | None = None  # instead of the manifest
     session_id: str = ""
@@ -79,9 +80,11 @@ class _Viewer:
     def keeps(self, token: Token) -> Onward:
         """The original token goes on."""
         mode, transport = self.protection.propagation, self.grant.transport
+        carriage, session_id = self.grant.carriage, self.grant.claims.session_id or ""
+        name = self.protection.token_name if carriage is None else carriage.name
         is_set = mode is Propagation.COOKIE and transport is not Transport.COOKIE
-        cookies = self._cookie(token, self.grant.claims) if is_set else ()
-        return Onward(carry_for(mode, transport), token, cookies, None, self.grant.claims.session_id or "")
+        cookies = self._cookie(token, self.grant.claims, name) if is_set else ()
+        return Onward(carry_for(mode, transport), token, name, cookies, session_id=session_id)
 
     def begins(self, new_id: Callable[[], str], policy: SessionPolicy, *, is_kept: bool) -> Onward:
         """A session takes the place of another dialect's token."""
@@ -96,12 +99,12 @@ class _Viewer:
         )
         session_id = session.session_id or ""
         if mode is Propagation.COOKIE:
-            return Onward(Carry.NOTHING, None, self._session_cookie(session, policy), None, session_id)
+            return Onward(Carry.NOTHING, cookies=self._session_cookie(session, policy), session_id=session_id)
         if transport in _BY_URL and (mode is Propagation.DEFINE or not is_kept):
             return Onward(Carry.NOTHING, redirect=self._elsewhere(session), session_id=session_id)
         is_path = mode is Propagation.PATH or transport is Transport.PATH
         token = self._mint(session if is_kept else short_lived(session, self.now, policy))
-        return Onward(Carry.PATH_ROOTED if is_path else Carry.QUERY, token, (), None, session_id)
+        return Onward(Carry.PATH_ROOTED if is_path else Carry.QUERY, token, session_id=session_id)
 
     def continues(self, session: Claims, *, is_kept: bool) -> Onward:
         """A session goes on, in the same token for as long as that is good enough."""
@@ -109,15 +112,15 @@ class _Viewer:
         carry, token = carry_for(mode, transport), self.grant.token
         session_id = session.session_id or ""
         if exchange is None:
-            return Onward(carry, token, (), None, session_id)
+            return Onward(carry, token, session_id=session_id)
         if mode is Propagation.COOKIE:
             by_cookie = transport is Transport.COOKIE
             cookies = self.renewed() if by_cookie else self._session_cookie(session, exchange.policy)
-            return Onward(carry, None, cookies, None, session_id)
+            return Onward(carry, cookies=cookies, session_id=session_id)
         if carry in _WRITTEN:
             wanted = successor(session, self.now, exchange.policy) if is_kept else self._short(session)
             token = token if wanted is None else self._mint(wanted)
-        return Onward(carry, token, (), None, session_id)
+        return Onward(carry, token, session_id=session_id)
 
     def renewed(self) -> tuple[Header, ...]:
         """The session's cookie anew, when it is due."""
@@ -125,7 +128,7 @@ class _Viewer:
         if exchange is None or self.grant.claims.dialect != SESSION:
             return ()
         wanted = successor(self.grant.claims, self.now, exchange.policy)
-        return () if wanted is None else self._cookie(self._mint(wanted), wanted)
+        return () if wanted is None else self._cookie(self._mint(wanted), wanted, self.protection.token_name)
 
     def _short(self, session: Claims) -> Claims | None:
         exchange = self.protection.exchange
@@ -135,10 +138,9 @@ class _Viewer:
         """Segments that an edge answers renew no cookie: behind one it lasts as long as the session."""
         is_edge = self.admission.audience is Audience.EDGE
         wanted = session if is_edge else short_lived(session, self.now, policy)
-        return self._cookie(self._mint(wanted), wanted)
+        return self._cookie(self._mint(wanted), wanted, self.protection.token_name)
 
-    def _cookie(self, token: Token, claims: Claims) -> tuple[Header, ...]:
-        name = self.protection.token_name
+    def _cookie(self, token: Token, claims: Claims, name: str) -> tuple[Header, ...]:
         return (token_cookie(name, token, f"{self._folder()}/", claims.expires, self.now),)
 
     def _folder(self) -> str:

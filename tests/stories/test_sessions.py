@@ -293,3 +293,15 @@ async def test_without_an_exchange_the_original_goes_on(tmp_path: Path) -> None:
         text = external(gateway, PathScope.prefix("/vod/film"))
         answer = await gateway.ask(f"/vod/film/m.m3u8?token={text}")
     assert text.encode() in answer.body
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_the_original_goes_on_under_its_own_name(mode: str, tmp_path: Path) -> None:
+    mounts = mount(mode, {"exchange": "never"}, tokens={"jwt": {"token_name": "own"}})
+    async with running(tmp_path, mounts) as gateway:
+        fill(gateway)
+        viewer, text = Viewer(gateway), external(gateway, PathScope.prefix("/vod/film"))
+        [playlist] = await viewer.references(f"/vod/film/m.m3u8?own={text}")
+        segments = await viewer.references(playlist)
+        assert [await viewer.status(segment) for segment in segments] == [200, 200]
+        assert viewer.tokens == []

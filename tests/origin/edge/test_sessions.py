@@ -168,6 +168,20 @@ def test_other_dialects_go_on_as_they_are() -> None:
     assert (onward.carry, onward.token, onward.cookies) == (Carry.QUERY, admitted.grant.token, ())
 
 
+def test_the_original_goes_on_under_its_own_name() -> None:
+    """A dialect may have another name for its tokens than the mount has."""
+    for mode in (Propagation.QUERY, Propagation.COOKIE):
+        plain = mount(mode)
+        assert plain.protection is not None
+        gate = Gate(Realm("/vod", (Accepted("jwt", Carriage("own")),)))
+        one = replace(plain, protection=replace(plain.protection, gate=gate))
+        text = gate.mint(EXTERNAL, RING, NOW).reveal()
+        admitted = admit(one, inbound(PATH, query=f"own={text}"), NOW)
+        onward = hand_on(one, target(), admitted, NOW, is_kept=True)
+        assert onward.name == "own"
+        assert [value.partition("=")[0] for _, value in onward.cookies] == ["own"] * (mode is Propagation.COOKIE)
+
+
 def test_the_callers_own_session_id_is_kept() -> None:
     onward = asked(Propagation.QUERY, replace(EXTERNAL, session_id="theirs"))
     assert (onward.session_id, said(onward).session_id) == ("theirs", "theirs")
