@@ -61,14 +61,14 @@ _CREDENTIAL_FIELDS = frozenset(
 _TARGET_FIELDS = frozenset({"referer", "location", "content-location", "x-original-uri", "x-forwarded-uri"})
 _MAX_DECODINGS = 4
 
-# Two runs are enough: a token cut off before its signature still says who the viewer is.
-_JWT = re.compile(r"eyJ[A-Za-z0-9_-]{4,}(?:(?:\.|%2[eE])[A-Za-z0-9_-]*)+")
+# Two runs are enough: a token cut off before its signature still says who the viewer is. A session token is one run.
+_JWT = re.compile(r"eyJ[A-Za-z0-9_-]{4,}(?:(?:\.|%2[eE])[A-Za-z0-9_-]*)+|HGs1[A-Za-z0-9_-]{28,}")
 _USER_INFO = re.compile(r"(//)[^/?#]*@")
 
 
 def redact_text(text: str) -> str:
-    """`text` with all that looks like a JWT (RFC 7519 §3) masked: base64url runs behind an opening `eyJ`."""
-    return _JWT.sub(REDACTED, text) if "eyJ" in text else text
+    """`text` with session tokens masked, and all that looks like a JWT (RFC 7519 §3): base64url runs after `eyJ`."""
+    return _JWT.sub(REDACTED, text) if "eyJ" in text or "HGs1" in text else text
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote, urljoin
 
 import msgspec
 import pytest
 
-from auth import Claims, Gate, PathScope
+from auth import Algorithm, Claims, Gate, KeyRing, PathScope
+from auth.rules.url import ExactUrl
+from origin.keystore.file import write_ring
+from origin.keystore.generate import new_key
 from origin.realms import realm_of
 from tests.stories.gateway import SECRET, Answer, Gateway, running
 
@@ -305,3 +309,33 @@ async def test_the_original_goes_on_under_its_own_name(mode: str, tmp_path: Path
         segments = await viewer.references(playlist)
         assert [await viewer.status(segment) for segment in segments] == [200, 200]
         assert viewer.tokens == []
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    ("dialect", "algorithm"),
+    [("akamai", Algorithm.SHARED), ("cloudfront", Algorithm.RS256), ("bunny", Algorithm.SHARED)],
+)
+async def test_other_dialects_begin_sessions_unasked(
+    dialect: str, algorithm: Algorithm, mode: str, tmp_path: Path
+) -> None:
+    """Their tokens are several parameters, or open one URL; what goes on from the manifest is one token of ours."""
+    cdn = KeyRing([new_key(algorithm, "c1")])
+    await asyncio.to_thread(write_ring, tmp_path / "cdn.json", cdn)
+    mounts = mount(mode, {"exchange": "external"}, dialects=[dialect], tokens={dialect: {"keys": "cdn"}})
+    async with running(tmp_path, mounts, keyrings={"cdn": {"file": "cdn.json"}}) as gateway:
+        fill(gateway)
+        now = time.time()
+        claims = Claims(expires=float(int(now + 60)), scope=PathScope.exact("/vod/film/m.m3u8"), dialect=dialect)
+        url = "http://cdn.example/vod/film/m.m3u8"
+        if dialect == "cloudfront":
+            claims = replace(claims, scope=None, urls=ExactUrl(url))
+        gate = Gate(realm_of(gateway.configured.mount[0]))
+        signed = gate.sign(url, claims, {"main": gateway.ring, "cdn": cdn}, now)
+        viewer = Viewer(gateway)
+        [playlist] = await viewer.references(signed.removeprefix("http://cdn.example"))
+        segments = await viewer.references(playlist)
+        assert [await viewer.status(segment) for segment in segments] == [200, 200]
+        # The token itself still opens the manifest alone.
+        assert await viewer.status(f"/vod/film/hd/0.ts?{signed.partition('?')[2]}") == 403
+    assert viewer.tokens

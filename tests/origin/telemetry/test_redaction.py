@@ -127,3 +127,9 @@ def test_a_jwt_never_survives(noise: str, times: int) -> None:
 def test_any_text_is_taken(text: str) -> None:
     assert isinstance(OURS.target(text), str)
     assert isinstance(OURS.header(text, text), str)
+
+
+def test_session_tokens_are_masked_wherever_they_stand() -> None:
+    token = "HGs1Amsx" + "a0nSAGtJ1FhrSgpAcwoKCgoKeyJvZi10"
+    assert redact_text(f"seen {token}, twice {token}") == "seen [redacted], twice [redacted]"
+    assert redact_text("HGs1 is how they begin") == "HGs1 is how they begin"
