@@ -22,7 +22,7 @@ from origin.edge.playback import PREFIX as PLAYBACK_PREFIX
 from origin.edge.playback import Playback
 from origin.edge.remembered import recall
 from origin.edge.renewals import renewal_fields
-from origin.edge.sessions import renewed_cookie
+from origin.edge.sessions import SessionUnsigned, renewed_cookie
 from origin.http.caching import Timing, fold_vary, server_timing
 from origin.http.cors import cors_headers, preflight
 from origin.http.problem import Problem, problem_reply
@@ -199,6 +199,10 @@ class PublicHandler:
         if known is not None:
             reply, exchange.reason = known
             return reply
+        if isinstance(error, SessionUnsigned):
+            exchange.reason = "session_unsigned"
+            _log.error("no session can begin or go on at %s: %s", exchange.mount, error)
+            return problem_reply(Problem(503, exchange.reason, detail="The gateway cannot sign sessions here."))
         exchange.reason = "internal_error"
         _log.error("request %s failed", exchange.request_id, exc_info=error)
         return problem_reply(Problem(500, "internal_error"))

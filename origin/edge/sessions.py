@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from auth import Claims, Grant, SessionPolicy, Token, Transport, session_claims, short_lived, successor
+from auth import Claims, Grant, Misuse, SessionPolicy, Token, Transport, session_claims, short_lived, successor
 from origin.edge.admission import Admission
 from origin.edge.cookies import token_cookie
 from origin.edge.lifetimes import Audience
@@ -25,6 +25,10 @@ from origin.media.target import Target
 SESSION = "session"
 _BY_URL = frozenset({Transport.QUERY, Transport.PATH})
 _WRITTEN = frozenset({Carry.QUERY, Carry.PATH_ROOTED})
+
+
+class SessionUnsigned(Exception):  # noqa: N818  # reads as the fact it is
+    """No key of the ring signs sessions, or a session cannot say what its token said. The words are for the operator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ class Onward:
 def hand_on(mount: Mount, target: Target, admission: Admission, now: float, *, is_kept: bool) -> Onward:
     """How a viewer goes on from a manifest. `is_kept`: a player loads it once, or keeps what it names.
 
-    Misuse when the ring has no key that signs sessions.
+    Raises `SessionUnsigned` when the ring has no key that signs sessions.
     """
     protection, grant = mount.protection, admission.grant
     if protection is None:
@@ -152,12 +156,18 @@ class _Viewer:
         return quote(f"{self.mount.name.prefix.rstrip('/')}/{self.target.asset}").rstrip("/")
 
     def _mint(self, session: Claims) -> Token:
-        return self.protection.gate.mint(session, self.protection.rings(), self.now)
+        try:
+            return self.protection.gate.mint(session, self.protection.rings(), self.now)
+        except Misuse as error:
+            raise SessionUnsigned(str(error)) from None
 
     def _elsewhere(self, session: Claims) -> Reply:
         """To the same URL with the session's token, so that the manifest stays one for all viewers."""
         path, query = self.admission.path, self.admission.query
         by = Transport.PATH if self.protection.propagation is Propagation.PATH else Transport.QUERY
         bare = f"{path}?{query}" if query else path
-        url = self.protection.gate.sign(bare, session, self.protection.rings(), self.now, by)
+        try:
+            url = self.protection.gate.sign(bare, session, self.protection.rings(), self.now, by)
+        except Misuse as error:
+            raise SessionUnsigned(str(error)) from None
         return Reply(302, (("Location", url), cache_control(NO_STORE)), Empty())

@@ -339,3 +339,12 @@ async def test_other_dialects_begin_sessions_unasked(
         # The token itself still opens the manifest alone.
         assert await viewer.status(f"/vod/film/hd/0.ts?{signed.partition('?')[2]}") == 403
     assert viewer.tokens
+
+
+async def test_without_a_key_that_signs_sessions_the_reason_is_told(tmp_path: Path) -> None:
+    elsewhere = {"main": {"file": "keys.json"}, "public": {"file": "public.json"}}
+    await asyncio.to_thread(write_ring, tmp_path / "public.json", KeyRing([new_key(Algorithm.ES256, "e1")]))
+    async with running(tmp_path, mount(session={"keys": "public"}), keyrings=elsewhere) as gateway:
+        fill(gateway)
+        answer = await gateway.ask(f"/vod/film/m.m3u8?token={external(gateway, PathScope.prefix('/vod/film'))}")
+        assert (answer.status, msgspec.json.decode(answer.body)["reason"]) == (503, "session_unsigned")
