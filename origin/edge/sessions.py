@@ -28,7 +28,7 @@ _WRITTEN = frozenset({Carry.QUERY, Carry.PATH_ROOTED})
 
 
 class SessionUnsigned(Exception):  # noqa: N818  # reads as the fact it is
-    """No key of the ring signs sessions, or a session cannot say what its token said. The words are for the operator."""
+    """No key of the ring signs sessions, or one cannot say what its token said. The words are for the operator."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""hls.js, in a real browser, plays a real live stream long after the token it came with has expired."""
+"""hls.js in a real browser plays a live stream long after its first token has expired, and across a key rotation."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,9 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Response, sync_playwright
 
-from auth import Algorithm, Claims, Gate, KeyRing, PathScope, Realm
+from auth import Algorithm, Claims, Gate, KeyRing, PathScope, Realm, Token, Transport
+from auth.carriage import Found
+from auth.dialects.session import Session
 from origin.demo.players import ensure_players
 from origin.keystore.file import write_ring
 from origin.keystore.generate import new_key
@@ -81,6 +84,18 @@ def tokens_on(responses: list[Response]) -> set[str]:
     }
 
 
+def rotate(keys: Path) -> None:
+    """A new key takes over while the player plays."""
+    command = (sys.executable, "-m", "origin", "keys", "rotate", str(keys), "--kid", "k2", "--lead", "3")
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=30)
+
+
+def key_of(token: str) -> str:
+    """The id of the key that a session token names."""
+    said = dict(Session().describe(Found(Token(token), Transport.QUERY, "", "")))
+    return said["kid"]
+
+
 @pytest.mark.parametrize("mode", ["query", "path", "define", "cookie"])
 def test_playback_outlives_the_tokens(mode: str, media: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     players = tmp_path / "players"
@@ -99,6 +114,8 @@ def test_playback_outlives_the_tokens(mode: str, media: Path, tmp_path: Path, mo
         now = time.time()
         claims = Claims(expires=now + TOKEN_SECONDS, scope=PathScope.exact("/live/film/m.m3u8"))
         page.evaluate(_PLAY, base + Gate(Realm("/live")).sign("/live/film/m.m3u8", claims, RING, now))
+        page.wait_for_function(_DONE, arg=PLAYED_SECONDS / 2, polling=100, timeout=90_000)
+        rotate(media.parent / "keys.json")
         page.wait_for_function(_DONE, arg=PLAYED_SECONDS, polling=100, timeout=90_000)
         failed, tokens = page.evaluate("() => window.failed ?? null"), tokens_on(responses)
         refused = [one.url for one in responses if one.status >= 400]
@@ -107,3 +124,4 @@ def test_playback_outlives_the_tokens(mode: str, media: Path, tmp_path: Path, mo
     # What is inherited from the playlist's own URL lasts as long as the session.
     is_fresh = mode in {"query", "cookie"}
     assert (len(tokens) >= 4) if is_fresh else (len(tokens) == 1), len(tokens)
+    assert {key_of(token) for token in tokens} == ({"k1", "k2"} if is_fresh else {"k1"})
