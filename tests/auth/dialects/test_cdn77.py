@@ -9,88 +9,25 @@ from typing import ClassVar
 
 import pytest
 
-from auth.algorithms import Algorithm
 from auth.carriage import Transport
 from auth.claims import Claims
-from auth.dialects import DIALECTS
-from auth.enforce import Policy, enforce
-from auth.errors import Denied, Misuse, Reason
-from auth.keys import Key, KeyRing
-from auth.options import Options
+from auth.errors import Misuse, Reason
 from auth.request import Request
-from auth.rules.url import Url
 from auth.scope import PathScope
-from auth.secret import Secret
-from tests.auth.samples import NOW, SECRET
-from tests.contracts.dialect import DialectContract
+from tests.auth.samples import NOW
+from tests.contracts.timed_url import FILM, Signs, TimedUrlContract, weak
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "cdn77.json").read_text())
-KEY = Key("k1", Algorithm.SHARED, Secret(SECRET))
-RING = KeyRing([KEY])
-FILM = Url.parse("https://cdn.example/vod/film/a.ts?x=1")
 
 
-class TestContract(DialectContract):
+class TestContract(TimedUrlContract):
     name = "cdn77"
-    key = KEY
-    other_key = Key("k1", Algorithm.SHARED, Secret(b"x" * 32))
-    verify_only_key = replace(KEY, verify_only=True)
-    claims = Claims(scope=PathScope.glob("/vod/film/*"), expires=NOW + 60)
+    claims = timed = Claims(scope=PathScope.glob("/vod/film/*"), expires=NOW + 60)
     transports: ClassVar[tuple[Transport, ...]] = (Transport.PATH, Transport.QUERY)
 
 
-def weak(secret: bytes) -> KeyRing:
-    return KeyRing([Key("k", Algorithm.SHARED, Secret(secret), allow_weak=True)])
-
-
-def opened(request: Request, ring: KeyRing = RING, options: Options | None = None, mount: str = "/") -> Claims:
-    spec = DIALECTS["cdn77"]
-    dialect = spec.make(options or spec.options())
-    found = dialect.locate(request, spec.carriage, mount)
-    assert found is not None
-    return dialect.verify(found, ring)
-
-
-def refused(request: Request, ring: KeyRing = RING, options: Options | None = None) -> Reason:
-    with pytest.raises(Denied) as caught:
-        opened(request, ring, options)
-    return caught.value.reason
-
-
-def signed(claims: Claims = TestContract.claims, options: Options | None = None, url: Url = FILM) -> Request:
-    spec = DIALECTS["cdn77"]
-    dialect = spec.make(options or spec.options())
-    token = dialect.mint(claims, KEY, url)
-    transport = Transport.QUERY if Transport.QUERY in spec.carriage.transports else Transport.PATH
-    parts = Url.parse(dialect.issue(url.text, token, spec.carriage, "/vod", transport).url)
-    return Request("GET", "https", "cdn.example", parts.path, parts.query)
-
-
-@pytest.mark.parametrize(("now", "is_open"), [(NOW + 59, True), (NOW + 59.999, True), (NOW + 60, False)])
-def test_at_its_end_it_is_over(now: float, is_open: bool) -> None:
-    objection = enforce(opened(signed()), Request("GET", "https", "h", FILM.path), Policy(), now)
-    assert (objection is None) is is_open
-
-
-@pytest.mark.parametrize(
-    "claims",
-    [
-        replace(TestContract.claims, expires=NOW + 0.5),
-        replace(TestContract.claims, expires=-1),
-        replace(TestContract.claims, scope=PathScope.prefix("/vod")),
-        replace(TestContract.claims, subject="x"),
-        replace(TestContract.claims, not_before=NOW),
-    ],
-)
-def test_what_a_token_cannot_say(claims: Claims) -> None:
-    for url in (FILM, None):
-        with pytest.raises(Misuse):
-            DIALECTS["cdn77"].make(DIALECTS["cdn77"].options()).mint(claims, KEY, url)
-
-
-def test_another_path_is_refused() -> None:
-    assert refused(replace(signed(), path="/vod/other/a.ts")) is Reason.BAD_SIGNATURE
-    assert refused(replace(signed(), path="/vod/film/../film/a.ts")) in {Reason.BAD_SIGNATURE, Reason.OUT_OF_SCOPE}
+SIGNS = Signs("cdn77", TestContract.claims)
+opened, refused, signed = SIGNS.opened, SIGNS.refused, SIGNS.signed
 
 
 class TestContractWithoutEnd(TestContract):
