@@ -14,6 +14,7 @@ from auth.errors import Denied, Misuse, Reason
 from auth.keys import KeyRing, Rings, ring_of
 from auth.options import Options
 from auth.realm import Accepted, Realm
+from auth.remedy import remedied
 from auth.request import Pairs, Request
 from auth.rules.url import Url
 from auth.secret import Token
@@ -90,6 +91,7 @@ class Gate:
     def admit(self, request: Request, rings: Rings, now: float) -> Grant:
         """The grant for a request, or Denied. `now` in Unix seconds.
 
+        Where the token is authentic, its key in force, and a remedy of its own is for the refusal, that is `Remedied`.
         OPTIONS needs no token: a browser sends none with a preflight (Fetch §4.8), and nothing is given away.
         """
         if request.method == "OPTIONS":
@@ -164,7 +166,7 @@ class Gate:
         asked = request.at(found.path, found.query)
         objection = enforce(claims, asked, self.realm.policy, now)
         if objection is not None:
-            raise objection
+            raise remedied(objection, claims.remedies)
 
     def _let_pass(self, request: Request) -> Grant:
         path, query = request.path, request.query

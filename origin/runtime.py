@@ -23,6 +23,7 @@ from cache import Policy as TierPolicy
 from cache.l2_redis import RedisLimits, RedisSecondTier
 from origin import __version__, settings
 from origin.control.api_keys import ApiKey, ApiKeys, Permission
+from origin.control.revocations import RevocationDesk
 from origin.control.routes import add_control
 from origin.control.signing import Signer, Signers
 from origin.edge.edge_proof import EdgeProof, Trust
@@ -121,7 +122,8 @@ async def open_runtime(configured: settings.Settings, pages: Pages | None = None
         )
         await stack.enter_async_context(_running(*rings.keep_fresh(), _measure_lag(metrics), ledger.follow()))
         admin = admin_application(metrics, health)
-        add_control(admin, _signers(configured, mounts), _api_keys(configured))
+        desk = RevocationDesk(ledger, [mount.prefix for mount in configured.mount])
+        add_control(admin, _signers(configured, mounts), desk, _api_keys(configured))
         yield Runtime(handler, admin, health, metrics, ledger)
 
 

@@ -6,11 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from auth.revocation import Revoked
+
 MAX_BATCH = 10_000
 
 Text = Annotated[str, Field(min_length=1, max_length=512)]
 Texts = Annotated[tuple[Text, ...], Field(max_length=64)]
 UrlText = Annotated[str, Field(min_length=1, max_length=4096)]
+Moment = Annotated[float, Field(ge=0, le=2**53)]
 
 
 class _Model(BaseModel):
@@ -81,6 +84,37 @@ class VerifyResult(_Model):
 
     ok: bool
     checks: tuple[Check, ...]
+
+
+class RevokeRequest(_Model):
+    """What to take back, and for how long."""
+
+    kind: Revoked = Field(description="What is named: a token (by id, or by hash), all of a session's, and so on.")
+    value: Annotated[str, Field(max_length=512)] = Field("", description="Its name; none for issued_before.")
+    mount: Annotated[str, Field(max_length=512)] = Field(
+        "", description="Prefix of the one mount it is about; every mount without it. An asset needs it."
+    )
+    ttl: Annotated[int, Field(strict=True, ge=1, le=366 * 86400)] = Field(
+        description="Seconds to keep it for: at least as long as a token that it is about may still be valid."
+    )
+    moment: Moment | None = Field(None, description="With issued_before: Unix seconds.")
+
+
+class RevocationEntry(_Model):
+    """A revocation in force."""
+
+    id: str = Field(description="What it is lifted by; the same for the same revocation.")
+    kind: Revoked
+    value: str = ""
+    mount: str = ""
+    moment: float | None = None
+    ends_at: float = Field(description="Unix seconds; it is no longer kept from then on.")
+
+
+class RevocationList(_Model):
+    """What is revoked now."""
+
+    revocations: tuple[RevocationEntry, ...]
 
 
 class Failure(_Model):

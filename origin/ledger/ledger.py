@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from auth.claims import Claims
 from auth.errors import Denied, Reason
+from auth.remedy import remedied
 from auth.revocation import Revocation, Revocations, Revoked, token_hash
 from auth.secret import Token
 from origin.ledger.leases import Leases
@@ -64,8 +65,14 @@ class Ledger:
     async def check(self, asked: Asked) -> None:
         """Let a request pass that is good in every other way, or raise Denied. A one-time token is used up by this.
 
-        Each request counts as a use of its token, HEAD and each range too.
+        Each request counts as a use of its token, HEAD and each range too. `Remedied` where the token has a remedy.
         """
+        try:
+            await self._check(asked)
+        except Denied as denied:
+            raise remedied(denied, () if asked.claims is None else asked.claims.remedies) from None
+
+    async def _check(self, asked: Asked) -> None:
         objection = self._known.objection(asked.claims, asked.mount, asked.asset, self._clock(), asked.token)
         if objection is not None:
             self._recorder.ledger_decided(asked.mount, Rule.REVOCATION, Decision.BROKEN)

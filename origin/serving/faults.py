@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from auth.errors import Denied, Reason
+from auth.remedy import Remedied
 from origin.http.problem import Problem, problem_reply
-from origin.http.reply import Reply
+from origin.http.reply import Header, Reply
 from origin.manifests.template import Malformed
 from origin.media.target import Refusal, Refused
 from origin.serving.inbound import RefusedRequestError
@@ -51,11 +52,20 @@ def reply_to(error: Exception, methods: frozenset[str]) -> tuple[Reply, str] | N
 def _denied(denied: Denied) -> Reply:
     """401 when nothing was shown, 403 when what was shown is not enough (RFC 6750 §3.1, RFC 9110 §15.5).
 
-    503 when that is not known: the same token may do in a moment.
+    503 when that is not known: the same token may do in a moment. What an authentic token asks to be answered instead
+    is done: its dialect lets no status and no place through that is not allowed.
     """
     detail = _TOKEN_WORDS.get(denied.reason, denied.detail or "The token does not allow this request.")
+    if isinstance(denied, Remedied):
+        return _problem(denied.remedy.status, denied.reason, detail, denied.remedy.location)
     if denied.reason is Reason.ABSENT:
-        return problem_reply(Problem(401, denied.reason.value, detail=detail), ("WWW-Authenticate", "Bearer"))
+        return _problem(401, denied.reason, detail)
     if denied.reason is Reason.STORE_UNAVAILABLE:
         return problem_reply(Problem(503, denied.reason.value, detail=detail), ("Retry-After", _RETRY_AFTER))
-    return problem_reply(Problem(403, denied.reason.value, detail=detail))
+    return _problem(403, denied.reason, detail)
+
+
+def _problem(status: int, reason: Reason, detail: str, location: str = "") -> Reply:
+    fields: tuple[Header, ...] = (("WWW-Authenticate", "Bearer"),) if status == 401 else ()
+    fields += (("Location", location),) if location else ()
+    return problem_reply(Problem(status, reason.value, detail=detail), *fields)

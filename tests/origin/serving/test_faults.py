@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from auth import Denied, Reason
+from auth.remedy import Remedied, Remedy
 from origin.http.reply import Bytes
 from origin.manifests.template import Malformed
 from origin.media.target import Refusal, Refused
@@ -45,3 +46,16 @@ def test_row(error: Exception, status: int, reason: str) -> None:
 @pytest.mark.parametrize("error", [ValueError("secret"), KeyError(), RuntimeError()])
 def test_a_defect_is_none_of_them(error: Exception) -> None:
     assert reply_to(error, METHODS) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "location"), [(401, ""), (403, ""), (302, "https://a.example/"), (307, "https://a/")]
+)
+def test_a_token_that_says_what_to_answer(status: int, location: str) -> None:
+    remedy = Remedy(frozenset({Reason.EXPIRED}), status, location)
+    answer = reply_to(Remedied(Denied(Reason.EXPIRED), remedy), METHODS)
+    assert answer is not None
+    fields = dict(answer[0].headers)
+    assert (answer[0].status, answer[1]) == (status, "token_expired")
+    assert (fields.get("Location", ""), fields["Cache-Control"]) == (location, "no-store")
+    assert fields.get("WWW-Authenticate") == ("Bearer" if status == 401 else None)

@@ -62,9 +62,10 @@ def test_names_are_ours_unique_and_in_base_units() -> None:
     assert all(name.startswith("headgate_") for name in names)
     for metric in DECLARATIONS:
         assert metric.name.endswith("_total") == (metric.type is MetricType.COUNTER)
-        # Every histogram is of durations; a gauge may be of one too, such as an age.
-        is_time = metric.name.endswith("_seconds")
-        assert is_time == (metric.type is MetricType.HISTOGRAM) or metric.name.endswith("_age_seconds")
+        # Every histogram is of durations, a gauge may be of one too, such as an age, and no counter is.
+        measures = {MetricType.HISTOGRAM, MetricType.GAUGE} if metric.name.endswith("_seconds") else set(MetricType)
+        assert metric.type in measures
+        assert metric.type is not MetricType.HISTOGRAM or metric.name.endswith("_seconds")
 
 
 def test_only_histograms_have_buckets_and_they_rise() -> None:
