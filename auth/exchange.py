@@ -18,8 +18,13 @@ from auth.claims import Claims
 from auth.dialects.session import ISSUED_FOR
 from auth.dialects.session import NAME as SESSION
 from auth.errors import Misuse
+from auth.rules.expressions import UrlHash
+from auth.rules.path_and_query import PathAndQuery
 from auth.rules.url import ExactUrl, Url, UrlPrefixes, UrlRule
 from auth.scope import PathScope, Rule, normalise
+
+# Rules that cover one URL and no other.
+_ONE_URL = (ExactUrl, PathAndQuery, UrlHash)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +106,11 @@ def _opened(claims: Claims, path: str, asset_prefix: str | None) -> tuple[PathSc
     folder = PathScope.prefix(asset_prefix)
     only = (Rule.EXACT, normalise(path))
     is_one_path = scope is not None and [(each.rule, each.pattern) for each in scope.rules] == [only]
-    if not isinstance(urls, ExactUrl):
+    if not isinstance(urls, _ONE_URL):
         return (folder if is_one_path else scope), urls
     if scope is None or is_one_path:
         return folder, None
+    if not isinstance(urls, ExactUrl):
+        return scope, urls
     # The paths that it names hold below the folder as well.
     return scope, UrlPrefixes((replace(Url.parse(urls.url), path=asset_prefix.rstrip("/") + "/", query="").text,))

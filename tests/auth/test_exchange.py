@@ -11,7 +11,9 @@ from auth.claims import Claims
 from auth.dialects.session import Session
 from auth.errors import Misuse
 from auth.exchange import SessionPolicy, session_claims, short_lived, successor
-from auth.rules.url import ExactUrl, UrlPrefixes, UrlRule
+from auth.rules.expressions import UrlHash
+from auth.rules.path_and_query import PathAndQuery
+from auth.rules.url import ExactUrl, Url, UrlPrefixes, UrlRule
 from auth.scope import PathScope
 from tests.auth.samples import HMAC_KEY, NOW, RING, found
 
@@ -70,6 +72,9 @@ def test_it_is_for_the_same_viewer_and_can_be_minted() -> None:
         (PathScope.exact(PATH, "/vod/film/b.ts"), None, (PathScope.exact(PATH, "/vod/film/b.ts"), None)),
         (PathScope.exact("/vod/film/other.m3u8"), None, (PathScope.exact("/vod/film/other.m3u8"), None)),
         (None, ExactUrl(URL), (FOLDER, None)),
+        (None, PathAndQuery(PATH), (FOLDER, None)),
+        (None, UrlHash.of(Url.parse(URL)), (FOLDER, None)),
+        (PathScope.prefix("/vod/film/hd"), PathAndQuery(PATH), (PathScope.prefix("/vod/film/hd"), PathAndQuery(PATH))),
         (PathScope.exact(PATH), ExactUrl(URL), (FOLDER, None)),
         (
             PathScope.prefix("/vod/film/hd"),
