@@ -9,7 +9,7 @@ from auth.carriage import Carriage, Found, Signed, Transport
 from auth.claims import Claims
 from auth.dialects import DIALECTS, session
 from auth.dialects.dialect import Dialect, Spec
-from auth.enforce import enforce, judge_token
+from auth.enforce import Policy, enforce, judge_token
 from auth.errors import Denied, Misuse, Reason
 from auth.keys import KeyRing, Rings, ring_of
 from auth.options import Options
@@ -116,13 +116,22 @@ class Gate:
     def issue(
         self, url: str, claims: Claims, rings: Rings, now: float, transport: Transport = Transport.QUERY
     ) -> Signed:
-        """What a client sends to get `url`, freshly minted. Misuse as for `mint`, and for a closed transport."""
+        """What a client sends to get `url`, freshly minted. Misuse as for `mint`, and for a closed transport.
+
+        Where claims name neither paths nor URLs, the format has to: it decides what of `url` its token covers.
+        """
         door = self._minting(claims)
         carriage = door.accepted.carriage
         if transport not in carriage.transports:
             raise Misuse(f"this realm does not take tokens by {transport}")
-        token = self._mint(door, claims, rings, now, url)
-        return door.dialect.issue(url, token, carriage, self.realm.prefix, transport)
+        policy = self.realm.policy
+        if claims.scope is None and claims.urls is None:
+            policy = replace(policy, scope_required=False)  # judged by what the token says, below
+        token = self._mint(door, claims, rings, now, url, policy)
+        signed = door.dialect.issue(url, token, carriage, self.realm.prefix, transport)
+        if claims.scope is None:
+            self._check_issued(door, signed, claims, rings)
+        return signed
 
     def sign(self, url: str, claims: Claims, rings: Rings, now: float, transport: Transport = Transport.QUERY) -> str:
         """`url` with a freshly minted token on it. Misuse as for `issue`, and for what is no part of a URL."""
@@ -138,9 +147,34 @@ class Gate:
             path, _ = door.dialect.strip(path, "", door.accepted.carriage, self.realm.prefix)
         return path
 
-    def _mint(self, door: Door, claims: Claims, rings: Rings, now: float, url: str | None) -> Token:
-        accepted = door.accepted
-        objection = judge_token(claims, self.realm.policy, max(now, claims.not_before or 0, claims.issued_at or 0))
+    def bare_url(self, url: str) -> Url | None:
+        """A URL as a viewer would ask for it, without any token; None for a path when nothing says whose it is."""
+        absolute = self.realm.absolute(url)
+        for door in self._doors:
+            absolute = None if absolute is None else self._bare(door, absolute.text)
+        return absolute
+
+    def _check_issued(self, door: Door, signed: Signed, claims: Claims, rings: Rings) -> None:
+        """Misuse when what was issued does not verify, or names neither paths nor URLs where the realm asks for it."""
+        asked = self.realm.absolute(signed.url) or Url.parse(f"https://headgate.invalid{signed.url}")
+        viewer = claims.networks[0].network_address if claims.networks else None
+        headers = tuple((name.lower(), value) for name, value in signed.headers)
+        request = Request(
+            "GET", asked.scheme, asked.authority, asked.path, asked.query, headers, signed.cookies, viewer
+        )
+        try:
+            found = door.dialect.locate(request, door.accepted.carriage, self.realm.prefix)
+            said = Claims() if found is None else door.dialect.verify(found, ring_of(rings, door.accepted.keys))
+        except Denied as denied:
+            raise Misuse(f"{self.realm.prefix} would refuse the token: {denied}") from None
+        if self.realm.policy.scope_required and said.scope is None and said.urls is None:
+            raise Misuse(f"{self.realm.prefix} would refuse the token: {Denied(Reason.SCOPE_MISSING)}")
+
+    def _mint(
+        self, door: Door, claims: Claims, rings: Rings, now: float, url: str | None, policy: Policy | None = None
+    ) -> Token:
+        accepted, policy = door.accepted, policy or self.realm.policy
+        objection = judge_token(claims, policy, max(now, claims.not_before or 0, claims.issued_at or 0))
         if objection is not None:
             raise Misuse(f"{self.realm.prefix} would refuse the token: {objection}")
         ring = ring_of(rings, accepted.keys)

@@ -13,6 +13,7 @@ from auth.claims import Claims
 from auth.errors import Misuse
 from auth.gate import Gate
 from auth.keys import Rings
+from auth.rules.url import ExactUrl, UrlPrefixes, UrlRule
 from auth.scope import PathScope, normalise
 
 
@@ -52,9 +53,34 @@ def _offers(gate: Gate, wish: Wish, customs: Customs, now: float) -> Iterator[Cl
     told = replace(covering, issued_at=asked.issued_at or float(int(now)), token_id=asked.token_id or customs.token_id)
     yield replace(told, issuer=told.issuer or customs.issuer, audience=told.audience or customs.audience)
     yield covering
-    if asked.scope is None:
-        yield replace(asked, scope=PathScope.exact(path))
+    if asked.scope is None and asked.urls is None:
+        for scope in _narrower(path):
+            yield replace(asked, scope=scope, issued_at=told.issued_at)
+            yield replace(asked, scope=scope)
+        yield from (replace(asked, urls=rule) for rule in _rules(gate, wish))
         yield asked
+
+
+def _narrower(path: str) -> Iterator[PathScope]:
+    """The directory as a pattern, where no star of its own would be one, and the path alone."""
+    if "*" not in path:
+        yield PathScope.glob(path.rpartition("/")[0] + "/**")
+    yield PathScope.exact(path)
+    if directory := path.rpartition("/")[0]:
+        yield PathScope.prefix(directory)
+
+
+def _rules(gate: Gate, wish: Wish) -> Iterator[UrlRule]:
+    """The directory and the URL alone, for formats that know nothing but absolute URLs.
+
+    A token in the path may open all that lies below the place where it stands, which is the mount.
+    """
+    bare = gate.bare_url(wish.url)
+    if bare is not None:
+        yield UrlPrefixes((replace(bare, path=bare.path.rpartition("/")[0] + "/", query="").text,))
+        yield ExactUrl(bare.text)
+        if wish.transport is Transport.PATH:
+            yield UrlPrefixes((replace(bare, path=gate.realm.prefix.rstrip("/") + "/", query="").text,))
 
 
 def _scope(mount: str, path: str, given: PathScope | None) -> PathScope:

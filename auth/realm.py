@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 
-from auth.carriage import Carriage
+from auth.carriage import Carriage, Transport
 from auth.enforce import Policy
 from auth.errors import Misuse
 from auth.options import Options
@@ -24,6 +24,20 @@ class Accepted:
     keys: str = ""  # the ring's name, where a gate is given several
     # Tokens of our own, which tell themselves from all others: they may share a name, and are minted by name only.
     is_internal: bool = False
+    reads: frozenset[str] = frozenset()  # the dialect's further parameters in a query
+
+    def clashes(self, other: Accepted) -> bool:
+        """Whether both would take one place of a request for a part of their tokens."""
+        if self.dialect == other.dialect:
+            return True
+        if self.is_internal != other.is_internal:
+            return False
+        return self.carriage.overlaps(other.carriage) or bool(self._parameters() & other._parameters())
+
+    def _parameters(self) -> frozenset[str]:
+        """The names in a query."""
+        is_open = Transport.QUERY in self.carriage.transports
+        return self.reads | {self.carriage.name} if is_open else frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +66,7 @@ class Realm:
         if not self.accepts:
             raise Misuse("a realm accepts at least one dialect")
         for one, other in combinations(self.accepts, 2):
-            may_share = one.is_internal != other.is_internal
-            if one.dialect == other.dialect or (one.carriage.overlaps(other.carriage) and not may_share):
+            if one.clashes(other):
                 raise Misuse(f"{one.dialect} and {other.dialect} would read the same token: name them apart")
         if self.public_origin is not None and Url.parse(self.public_origin).path != "/":
             raise Misuse("a public origin is a scheme and a host")

@@ -182,8 +182,13 @@ def address(request: Request) -> str:
 
 
 def check_said(said: Claims, wanted: Claims) -> None:
-    """Misuse when a token that says `said` would not say all that is wanted."""
+    """Misuse when a token that says `said` would not say all that is wanted.
+
+    Claims without a scope and a rule for URLs leave it to the format what of its URL a token covers.
+    """
     bare = replace(wanted, key_id=said.key_id, dialect=said.dialect, extra=said.extra)
+    if wanted.scope is None and wanted.urls is None:
+        bare = replace(bare, scope=said.scope, urls=said.urls)
     if bare != said:
         different = [name for name in Claims.__slots__ if getattr(bare, name) != getattr(said, name)]
         raise Misuse(f"the format cannot say these as given: {', '.join(different)}")

@@ -48,4 +48,5 @@ def _accepted(mount: Mount, dialect: str) -> Accepted:
         replace(own, name=name, transports=transports),
         options=read_options(spec.options, asked.options),
         keys=asked.keys or mount.keys or "",
+        reads=spec.reads,
     )

@@ -35,6 +35,7 @@ NAME = "bunny"
 
 _SEGMENT = "bcdn_token"
 _OWN = ("limit", "token_countries", "token_countries_blocked", "token_ignore_params", "token_path", "expires")
+READS = frozenset(_OWN)
 _HOST_BITS = {4: 32, 6: 64}
 
 

@@ -37,6 +37,7 @@ NAME = "cloudfront"
 CARRIAGE = Carriage("Signature", frozenset({Transport.QUERY, Transport.COOKIE}))
 
 _NAMES = ("Expires", "Policy", "Key-Pair-Id", "Hash-Algorithm", "Signature")  # the order in a token's text
+READS = frozenset(_NAMES)
 _ORDER = ("Expires", "Policy", "Signature", "Key-Pair-Id", "Hash-Algorithm")  # the order in a URL, as others have it
 _COOKIE = "CloudFront-"
 _MAX_CHARS = 8192

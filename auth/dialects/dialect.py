@@ -85,3 +85,4 @@ class Spec:
     carriage: Carriage = field(default_factory=Carriage)
     is_for_urls: bool = False  # a token opens the one URL that it was made for: nothing else can be reached with it
     is_internal: bool = False  # not for a mount to name
+    reads: frozenset[str] = frozenset()  # fixed names of further parameters of its tokens, beside the carriage's

@@ -32,6 +32,7 @@ CARRIAGE = Carriage("urlsig", frozenset({Transport.PATH, Transport.QUERY}))
 MAX_CHARS = 512
 
 _NAMES = ("C", "E", "A", "K", "P", "S")
+READS = frozenset(_NAMES)
 _FIELDS = (
     r"(?:C=(?P<C>[0-9A-Fa-f.:]{2,45})SEP)?E=(?P<E>[0-9]{1,15})SEPA=(?P<A>[12])SEPK=(?P<K>[0-9]|1[0-5])"
     r"SEPP=(?P<P>[01]{1,64})SEPS=(?P<S>[0-9a-f]{32,40})"

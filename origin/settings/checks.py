@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from itertools import combinations
 
+from auth.carriage import Transport
 from auth.dialects import DIALECTS
 from auth.errors import Misuse
 from auth.options import read_options
@@ -98,6 +100,19 @@ def _dialect_findings(at: str, mount: Mount, dialects: Collection[str]) -> Itera
         if dialect not in dialects:
             hint = did_you_mean(dialect, dialects) or f"known: {', '.join(dialects)}"
             yield Finding(Problem(f"{at}.dialects[{index}]", "is not a known dialect", hint))
+    queries = {
+        name: DIALECTS[name].reads for name in mount.dialects if name in DIALECTS and _rides_in_query(mount, name)
+    }
+    for (one, names), (other, others) in combinations(queries.items(), 2):
+        if shared := sorted(names & others):
+            words = f"has {one} and {other}, which read the same parameters: {', '.join(shared)}"
+            yield Finding(Problem(f"{at}.dialects", words, "give each a mount of its own"), (f"{at}.tokens",))
+
+
+def _rides_in_query(mount: Mount, dialect: str) -> bool:
+    asked = mount.tokens.get(dialect)
+    transports = frozenset(asked.transports if asked else ()) or DIALECTS[dialect].carriage.transports
+    return Transport.QUERY in transports
 
 
 def _token_findings(at: str, mount: Mount, rings: Collection[str]) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import traceback
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
@@ -13,14 +14,17 @@ from hypothesis import strategies as st
 from auth.algorithms import Algorithm
 from auth.carriage import Carriage, Found, Transport, locate
 from auth.claims import Claims
+from auth.dialects import DIALECTS
 from auth.dialects.dialect import Spec
 from auth.dialects.jwt import Jwt
+from auth.dialects.media_cdn import Kind, MediaCdnOptions
 from auth.enforce import Policy
 from auth.errors import Denied, Misuse, Reason
 from auth.gate import Gate
 from auth.keys import Key, KeyRing
 from auth.realm import Accepted, Realm
 from auth.request import Request
+from auth.rules.url import Url, UrlPrefixes
 from auth.scope import PathScope
 from auth.secret import Secret, Token
 from tests.auth.samples import CLAIMS, HMAC_KEY, NOW, RING, SECRET, get, key_of, token
@@ -333,3 +337,28 @@ def test_a_cookie_of_one_dialect_does_not_hide_a_token_of_another(first: str) ->
     query, cookie = (own, token(CLAIMS | {"exp": 1})) if first == "session" else (jwt, expired)
     request = replace(get(query=f"token={query}"), cookies=(("token", cookie),))
     assert gate.admit(request, RING, NOW + 2).claims.dialect == first
+
+
+def test_a_format_may_say_what_its_token_covers() -> None:
+    """Where claims name neither paths nor URLs; a token that names none either is not given out."""
+    ring = KeyRing([key_of(Algorithm.SHARED)])
+    open_claims = Claims(expires=NOW + 60)
+    gate = Gate(Realm("/vod", (Accepted("keycdn", DIALECTS["keycdn"].carriage),)))
+    parts = Url.parse(gate.sign("https://cdn.example/vod/a.ts", open_claims, ring, NOW))
+    assert gate.admit(get(parts.path, parts.query), ring, NOW).claims.scope == PathScope.exact("/vod/a.ts")
+    for dialect, key in (("edgio", ring), ("jwt", RING)):
+        with pytest.raises(Misuse, match="scope_missing"):
+            Gate(Realm("/vod", (Accepted(dialect, DIALECTS[dialect].carriage),))).sign(
+                "https://cdn.example/vod/a.ts", open_claims, key, NOW
+            )
+
+
+def test_a_token_that_would_not_verify_is_not_given_out() -> None:
+    """A signature in the path is looked for below the mount, and is of the prefix where it stands."""
+    options = MediaCdnOptions(mint=Kind.PATH)
+    gate = Gate(Realm("/vod", (Accepted("media-cdn", DIALECTS["media-cdn"].carriage, options),)))
+    ring = KeyRing([key_of(Algorithm.EDDSA)])
+    for prefix, is_good in (("https://cdn.example/vod/", True), ("https://cdn.example/vod/film/", False)):
+        claims = Claims(expires=NOW + 60, urls=UrlPrefixes((prefix,)))
+        with contextlib.nullcontext() if is_good else pytest.raises(Misuse, match="would refuse"):
+            gate.issue("https://cdn.example/vod/film/a.ts", claims, ring, NOW, Transport.PATH)

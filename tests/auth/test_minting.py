@@ -6,20 +6,22 @@ from dataclasses import replace
 
 import pytest
 
+from auth.algorithms import Algorithm
 from auth.carriage import Found, Transport
 from auth.claims import Claims
+from auth.dialects import DIALECTS
 from auth.dialects.dialect import Spec
 from auth.dialects.jwt import Jwt
 from auth.errors import Misuse
 from auth.gate import Gate
-from auth.keys import Key
+from auth.keys import Key, KeyRing
 from auth.minting import Customs, Wish, fulfil
 from auth.realm import Accepted, Realm
 from auth.request import Request
-from auth.rules.url import Url
+from auth.rules.url import ExactUrl, Url, UrlPrefixes
 from auth.scope import PathScope
 from auth.secret import Token
-from tests.auth.samples import NOW, RING
+from tests.auth.samples import NOW, RING, key_of
 
 URL = "https://cdn.example/vod/film/index.m3u8"
 ASKED = Claims(expires=NOW + 60)
@@ -95,3 +97,37 @@ def test_a_terse_format_goes_without(dialect: Jwt, scope: PathScope) -> None:
 def test_what_cannot_be_signed(url: str, scope: PathScope | None, says: str) -> None:
     with pytest.raises(Misuse, match=says):
         fulfil(GATE, Wish(url, replace(ASKED, scope=scope)), CUSTOMS, RING, NOW)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "covers"),
+    [
+        ("edgio", PathScope.glob("/vod/film/**")),
+        ("wowza", PathScope.prefix("/vod/film")),
+        ("cdn77", PathScope.glob("/vod/film/*")),
+        ("keycdn", PathScope.exact("/vod/film/index.m3u8")),
+        ("cloud-cdn", UrlPrefixes(("https://cdn.example/vod/film/",))),
+    ],
+)
+def test_a_format_covers_the_directory_in_its_own_words(dialect: str, covers: PathScope | UrlPrefixes) -> None:
+    gate = Gate(Realm("/vod", (Accepted(dialect, DIALECTS[dialect].carriage),)))
+    ring = KeyRing([key_of(Algorithm.SHARED)])
+    signed = fulfil(gate, Wish(URL, ASKED), CUSTOMS, ring, NOW)
+    url = Url.parse(signed.url)
+    claims = gate.admit(Request("GET", "https", "cdn.example", url.path, url.query), ring, NOW).claims
+    assert covers in {claims.scope, claims.urls}
+    with pytest.raises(Misuse):
+        fulfil(gate, Wish(URL, replace(ASKED, scope=PathScope.glob("/vod/film/*.m3u8"))), CUSTOMS, ring, NOW)
+
+
+def test_a_star_of_the_directory_is_no_pattern() -> None:
+    gate = Gate(Realm("/vod", (Accepted("edgio", DIALECTS["edgio"].carriage),)))
+    with pytest.raises(Misuse):
+        fulfil(gate, Wish("/vod/a*b/x.m3u8", ASKED), CUSTOMS, KeyRing([key_of(Algorithm.SHARED)]), NOW)
+
+
+def test_a_rule_for_urls_that_was_asked_for_stays() -> None:
+    gate = Gate(Realm("/vod", (Accepted("cloud-cdn", DIALECTS["cloud-cdn"].carriage),)))
+    asked = replace(ASKED, urls=ExactUrl("https://cdn.example/vod/other.ts"))
+    with pytest.raises(Misuse):
+        fulfil(gate, Wish(URL, asked), CUSTOMS, KeyRing([key_of(Algorithm.SHARED)]), NOW)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from auth.carriage import Carriage, Transport
+from auth.dialects import DIALECTS
 from auth.errors import Misuse
 from auth.realm import Accepted, Realm
 
@@ -42,4 +45,23 @@ def test_two_dialects_do_not_read_one_token(one: Accepted, other: Accepted) -> N
 
 def test_dialects_named_apart() -> None:
     accepts = (Accepted("jwt"), Accepted("cat", Carriage("CAT", QUERY)))
+    assert Realm("/vod", accepts).accepts == accepts
+
+
+def accepted(dialect: str, *transports: Transport) -> Accepted:
+    spec = DIALECTS[dialect]
+    carriage = replace(spec.carriage, transports=frozenset(transports) or spec.carriage.transports)
+    return Accepted(dialect, carriage, reads=spec.reads)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("cloudfront", "cloud-cdn"), ("cloud-cdn", "media-cdn"), ("gcore", "bunny"), ("bunny", "gcore")]
+)
+def test_two_dialects_do_not_read_one_parameter(one: str, other: str) -> None:
+    with pytest.raises(Misuse, match="name them apart"):
+        Realm("/vod", (accepted(one), accepted(other)))
+
+
+def test_parameters_are_shared_in_a_query_alone() -> None:
+    accepts = (accepted("cloudfront"), accepted("cloud-cdn", Transport.COOKIE))
     assert Realm("/vod", accepts).accepts == accepts

@@ -20,7 +20,7 @@ from auth.request import Request
 from auth.rules.url import Url
 from auth.scope import PathScope
 from auth.secret import Secret, Token
-from tests.auth.samples import HMAC_KEY, get
+from tests.auth.samples import HMAC_KEY, NOW, get
 
 OLD = Key("old", Algorithm.SHARED, Secret(b"old-old-old-old-"))
 NEW = Key("new", Algorithm.SHARED, Secret(b"new-new-new-new-"))
@@ -198,3 +198,11 @@ def test_a_token_for_no_url() -> None:
 
 def test_any_text_has_octets() -> None:
     assert url_hash.octets("a", "\u00e9", "\udc80") == b"a\xc3\xa9\xed\xb2\x80"
+
+
+def test_claims_that_name_no_paths_leave_them_to_the_format() -> None:
+    said = Claims(expires=NOW + 60, scope=PathScope.exact("/vod/a.ts"))
+    url_hash.check_said(said, Claims(expires=NOW + 60))
+    for wanted in (Claims(expires=NOW), Claims(expires=NOW + 60, scope=PathScope.exact("/vod/b.ts"))):
+        with pytest.raises(Misuse):
+            url_hash.check_said(said, wanted)

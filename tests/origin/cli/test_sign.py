@@ -9,16 +9,19 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from auth import Algorithm, Gate, Grant, Request
+from auth import Algorithm, Gate, Grant, Reason, Request, Transport
 from auth.algorithms import SIGNATURE_NAMES
+from auth.keys import KeyRing
 from origin.cli.sign import duration
 from origin.keystore.file import read_ring, write_ring
 from origin.keystore.generate import new_key
 from origin.realms import realm_of
 from origin.settings import load
 from tests.origin.cli.conftest import Console
+from tests.stories.dialect_table import CASES, NAMES, SETTINGS, Setting, key_of, stranger_of
 
 URL = "/vod/film/index.m3u8"
+HOST = "https://cdn.example"
 
 
 def admitted(site: Path, url: str, now: float | None = None) -> Grant:
@@ -157,3 +160,70 @@ def test_durations(text: str, seconds: int) -> None:
 def test_no_durations(text: str) -> None:
     with pytest.raises(ValueError, match="a lifetime is"):
         duration(text)
+
+
+def configure(site: Path) -> None:
+    """A mount for each row of the table, and a ring for each."""
+    lines = ['[keyrings.sessions]\nfile = "keys.json"']
+    for setting in SETTINGS:
+        write_ring(site / f"{setting}.json", KeyRing([key_of(setting)]))
+        lines += [f'[keyrings.{setting}]\nfile = "{setting}.json"']
+    for setting in SETTINGS:
+        lines += [_mount(setting)]
+    (site / "headgate.toml").write_text("\n".join(lines))
+
+
+def _mount(setting: Setting) -> str:
+    options = "\n".join(f"{name} = {_toml(value)}" for name, value in setting.options.items())
+    return f"""
+[[mount]]
+prefix = "/{setting}"
+storage = "file:media"
+access = "signed"
+keys = "{setting}"
+dialects = ["{setting.dialect}"]
+[mount.session]
+keys = "sessions"
+[mount.tokens.{setting.dialect}.options]
+{options}
+"""
+
+
+def _toml(value: object) -> str:
+    return ("true" if value else "false") if isinstance(value, bool) else f"'{value}'"
+
+
+def signed(console: Console, setting: Setting, transport: Transport) -> tuple[str, ...]:
+    """The arguments of `verify` for what `sign` says."""
+    url = f"{HOST}/{setting}/film/index.m3u8"
+    asked = ("--subject", setting.subject) if setting.subject else ()
+    said = console("sign", url, "--dialect", setting.dialect, "--transport", transport, *asked)
+    assert (said.code, said.err) == (0, "")
+    first, *others = said.out.splitlines()
+    more: list[str] = []
+    for line in others:
+        if line.startswith("Cookie: "):
+            more += [part for cookie in line.removeprefix("Cookie: ").split("; ") for part in ("--cookie", cookie)]
+        else:
+            more += ["--header", line]
+    return (first, *more)
+
+
+@pytest.mark.parametrize(("setting", "transport"), CASES, ids=NAMES)
+def test_what_is_signed_in_any_dialect_verifies(
+    site: Path, console: Console, setting: Setting, transport: Transport
+) -> None:
+    configure(site)
+    said = console("verify", *signed(console, setting, transport), "--explain")
+    assert (said.code, said.err) == (0, "")
+    assert setting.dialect in said.out
+
+
+@pytest.mark.parametrize(("setting", "transport"), CASES, ids=NAMES)
+def test_another_key_is_refused(site: Path, console: Console, setting: Setting, transport: Transport) -> None:
+    configure(site)
+    made = signed(console, setting, transport)
+    write_ring(site / f"{setting}.json", KeyRing([stranger_of(setting)]))
+    said = console("verify", *made, "--explain")
+    assert said.code == 1
+    assert Reason.BAD_SIGNATURE in said.out

@@ -31,6 +31,8 @@ def judge(tables: dict[str, object]) -> tuple[Problem, ...]:
         (OPEN | {"keys": "main"}, "mount[0].keys"),
         (SIGNED | {"dialects": []}, "mount[0].dialects"),
         (SIGNED | {"dialects": ["jwt", "jot"]}, "mount[0].dialects[1]"),
+        (SIGNED | {"dialects": ["cloudfront", "cloud-cdn"]}, "mount[0].dialects"),
+        (SIGNED | {"dialects": ["jwt", "media-cdn", "cloud-cdn"]}, "mount[0].dialects"),
         (OPEN | {"prefix": "/time"}, "mount[0].prefix"),
         (OPEN | {"prefix": "/player/x"}, "mount[0].prefix"),
         (OPEN | {"prefix": "/playback"}, "mount[0].prefix"),
