@@ -37,6 +37,8 @@ from origin.edge.playback import Playback
 from origin.edge.rate_limit import RateLimit
 from origin.http.cors import CorsPolicy
 from origin.keyrings import source_of
+from origin.keystore.content_keys import ContentKeyFile
+from origin.keystore.fault import KeystoreError
 from origin.keystore.rings import KeyRings, Refreshed
 from origin.ledger.ledger import Ledger
 from origin.ledger.limits import Limits
@@ -93,8 +95,10 @@ async def open_runtime(configured: settings.Settings, pages: Pages | None = None
         metrics = Metrics(_vocabulary(configured), __version__)
         rings = await _open_rings(configured, stack)
         cache = await _open_cache(configured, metrics, stack)
+        content_keys = await _open_content_keys(configured)
         mounts = [
-            await _open_mount(one, _protection(one, configured, rings), metrics, stack) for one in configured.mount
+            await _open_mount(one, _protection(one, configured, rings), content_keys, metrics, stack)
+            for one in configured.mount
         ]
         manifests = Manifests(cache, metrics.manifest_refused)
         ledger = await _open_ledger(configured, metrics, stack)
@@ -120,7 +124,8 @@ async def open_runtime(configured: settings.Settings, pages: Pages | None = None
             {f"mount {mount.label}": mount.source.probe for mount in mounts}
             | {f"key ring {name}": partial(rings.probe, name) for name in _askable(configured, configured.keyrings)}
         )
-        await stack.enter_async_context(_running(*rings.keep_fresh(), _measure_lag(metrics), ledger.follow()))
+        fresh = (*rings.keep_fresh(), *(file.keep_fresh() for file in content_keys.values()))
+        await stack.enter_async_context(_running(*fresh, _measure_lag(metrics), ledger.follow()))
         admin = admin_application(metrics, health)
         desk = RevocationDesk(ledger, [mount.prefix for mount in configured.mount])
         add_control(admin, _signers(configured, mounts), desk, _api_keys(configured))
@@ -190,8 +195,28 @@ async def _open_ledger(configured: settings.Settings, metrics: Metrics, stack: c
     return ledger
 
 
+async def _open_content_keys(configured: settings.Settings) -> Mapping[Path, ContentKeyFile]:
+    """Each file once, however many mounts name it."""
+    paths = {mount.content_keys for mount in configured.mount} - {None}
+    files = {path: ContentKeyFile(path, _tell_of_content_keys) for path in paths if path is not None}
+    for file in files.values():
+        await file.open()
+    return files
+
+
+def _tell_of_content_keys(path: Path, fault: KeystoreError | None) -> None:
+    if fault is None:
+        _log.info("content keys %s were read again", path)
+    else:
+        _log.error("content keys stay as they were: %s", fault)
+
+
 async def _open_mount(
-    mount: settings.Mount, protection: Protection | None, metrics: Metrics, stack: contextlib.AsyncExitStack
+    mount: settings.Mount,
+    protection: Protection | None,
+    content_keys: Mapping[Path, ContentKeyFile],
+    metrics: Metrics,
+    stack: contextlib.AsyncExitStack,
 ) -> Mount:
     store = open_store(mount.storage, base=Path("/"))  # settings hold absolute URLs
     source = ObservedReader(store, partial(metrics.storage, mount.prefix), clock=time.monotonic)
@@ -213,6 +238,7 @@ async def _open_mount(
         ),
         own_hosts=frozenset(mount.hosts),
         compress=mount.compress,
+        content_keys=None if mount.content_keys is None else content_keys[mount.content_keys].keys,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import lru_cache, partial
 from random import getrandbits
 
@@ -12,6 +13,7 @@ from aiohttp import web
 
 from auth import Denied
 from origin.edge.admission import Admission, admit_with_new_keys
+from origin.edge.content_keys import LICENCE_METHODS, MAX_REQUEST_BYTES, answer_keys, asks_for_keys, asks_for_licences
 from origin.edge.lifetimes import MANIFESTS, Audience, not_found_headers
 from origin.edge.manifests import Manifests, MissingError, TooLargeError, Viewing
 from origin.edge.mount import Mount
@@ -28,10 +30,11 @@ from origin.http.cors import cors_headers, preflight
 from origin.http.problem import Problem, problem_reply
 from origin.http.reply import Header, Reply
 from origin.ledger.ledger import Ledger
-from origin.media.target import MountName, Refusal, Refused, find_mount, parse_target
+from origin.media.kinds import Kind
+from origin.media.target import MountName, Refusal, Refused, Target, find_mount, parse_target
 from origin.serving.exchange import Exchange
 from origin.serving.faults import reply_to
-from origin.serving.inbound import Inbound
+from origin.serving.inbound import Inbound, with_body
 from origin.serving.observe import Observer
 from origin.serving.send import Delivery, send
 from origin.storage.store import StoreError
@@ -41,6 +44,7 @@ _log = logging.getLogger(__name__)
 _SUCCESS = range(200, 300)
 METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _PLAYBACK, _PLAYBACK_METHODS = f"{PLAYBACK_PREFIX}/", frozenset(PLAYBACK_METHODS)
+_LICENCE_METHODS = frozenset(LICENCE_METHODS)
 _EVERY_ANSWER: tuple[Header, ...] = (("X-Content-Type-Options", "nosniff"),)
 # A token in a URL must not leave with a Referer field.
 _SIGNED_ANSWER: tuple[Header, ...] = (("Referrer-Policy", "no-referrer"),)
@@ -49,7 +53,10 @@ _SIGNED_ANSWER: tuple[Header, ...] = (("Referrer-Policy", "no-referrer"),)
 _PATHS_KEPT = 4096
 _KEPT_AT_MOST = 256
 
-ReadRequest = Callable[[web.BaseRequest, frozenset[str]], Inbound]
+# How long the body of a licence request may take.
+_BODY_SECONDS = 5.0
+
+ReadRequest = Callable[[web.BaseRequest, frozenset[str], int], Inbound]  # methods, bytes that a body may have
 TokenDecision = Callable[[str, str, str], None]  # mount, dialect, reason ("ok" when granted)
 
 
@@ -98,17 +105,28 @@ class PublicHandler:
         return delivery.response
 
     async def _reply(self, request: web.BaseRequest, exchange: Exchange) -> Reply:
+        methods, max_body = self._expected(request)
         try:
-            exchange.inbound = inbound = self._read(request)
+            exchange.inbound = inbound = self._read_request(request, methods, max_body)
+            if max_body and inbound.method == "POST":
+                exchange.inbound = inbound = await with_body(request, inbound, _BODY_SECONDS)
             reply = await self._route(inbound, exchange)
         except Exception as error:  # the table decides; a defect is logged and told apart
-            reply = self._fault(error, exchange)
+            reply = self._fault(error, exchange, methods)
         return self._finished(reply, exchange)
 
-    def _read(self, request: web.BaseRequest) -> Inbound:
-        is_playback = self._playback is not None and request.path.startswith(_PLAYBACK)
-        methods = _PLAYBACK_METHODS if is_playback else METHODS
-        return self._read_request(request, methods)
+    def _expected(self, request: web.BaseRequest) -> tuple[frozenset[str], int]:
+        """The methods that this path knows, and how many bytes the body of a POST may have."""
+        if self._playback is not None and request.path.startswith(_PLAYBACK):
+            return _PLAYBACK_METHODS, 0
+        path = request.rel_url.raw_path
+        name = self._mount_named(path)
+        if name is not None and asks_for_licences(self._mounts[name.prefix], path):
+            return _LICENCE_METHODS, MAX_REQUEST_BYTES
+        return METHODS, 0
+
+    def _mount_named(self, path: str) -> MountName | None:
+        return self._mount_of(path) if len(path) <= _KEPT_AT_MOST else find_mount(path, self._names)
 
     def _finished(self, reply: Reply, exchange: Exchange) -> Reply:
         elapsed = Timing("origin", (time.perf_counter() - exchange.started_at) * 1000)
@@ -124,13 +142,15 @@ class PublicHandler:
         if self._playback is not None and path.startswith(_PLAYBACK):
             reply, exchange.reason = self._playback.answer(inbound, now)
             return reply
-        name = self._mount_of(path) if len(path) <= _KEPT_AT_MOST else find_mount(path, self._names)
+        name = self._mount_named(path)
         if name is None:
             raise Refused(Refusal.NOT_FOUND, "no mount has this prefix")
         mount = self._mounts[name.prefix]
         exchange.mount = mount.label
         if inbound.method == "OPTIONS":
-            return preflight(mount.cors, inbound.field("Origin"))
+            is_licence = asks_for_licences(mount, path)
+            cors = replace(mount.cors, methods=LICENCE_METHODS) if is_licence else mount.cors
+            return preflight(cors, inbound.field("Origin"))
         try:
             reply = await self._below(mount, inbound, exchange, now)
         except Exception as error:  # as above; here the mount's CORS fields go with it
@@ -153,13 +173,17 @@ class PublicHandler:
         if target.mount != mount.name.prefix:
             # Without its token the path would belong to another mount, with rules of its own.
             raise Refused(Refusal.NOT_FOUND, "no mount has this prefix")
-        exchange.kind = target.kind
+        is_key = asks_for_keys(mount, target, inbound)
+        exchange.kind = Kind.KEY if is_key else target.kind
         await self._recall(mount, admission, target.asset, exchange)
-        if target.kind in MANIFESTS:
+        if is_key:
+            reply, exchange.reason = answer_keys(mount, target, inbound)
+            reply = _with_cookie(reply, mount, target, admission, now)
+        elif target.kind in MANIFESTS:
             reply = await self._manifest(Viewing(mount, self._names, target, admission, inbound), exchange, now)
         else:
             reply = await answer_object(mount, target, admission, inbound, now)
-            reply = None if reply is None else reply.with_headers(*renewed_cookie(mount, target, admission, now))
+            reply = _with_cookie(reply, mount, target, admission, now)
         if reply is None:
             return _not_there(admission.audience, exchange)
         return _with_renewal(reply, renewal_fields(mount, admission, inbound, now))
@@ -194,8 +218,8 @@ class PublicHandler:
         except TooLargeError:
             return await answer_object(viewing.mount, viewing.target, viewing.admission, viewing.inbound, now)
 
-    def _fault(self, error: Exception, exchange: Exchange) -> Reply:
-        known = reply_to(error, METHODS)
+    def _fault(self, error: Exception, exchange: Exchange, methods: frozenset[str] = METHODS) -> Reply:
+        known = reply_to(error, methods)
         if known is not None:
             reply, exchange.reason = known
             return reply
@@ -206,6 +230,10 @@ class PublicHandler:
         exchange.reason = "internal_error"
         _log.error("request %s failed", exchange.request_id, exc_info=error)
         return problem_reply(Problem(500, "internal_error"))
+
+
+def _with_cookie(reply: Reply | None, mount: Mount, target: Target, admission: Admission, now: float) -> Reply | None:
+    return None if reply is None else reply.with_headers(*renewed_cookie(mount, target, admission, now))
 
 
 def _with_renewal(reply: Reply, fields: tuple[Header, ...]) -> Reply:

@@ -10,6 +10,7 @@ from auth import Gate, Rings, SessionPolicy
 from origin.edge.edge_proof import EdgeProof
 from origin.edge.lifetimes import CachePolicy
 from origin.http.cors import CorsPolicy
+from origin.keystore.content_keys import ContentKeys
 from origin.ledger.limits import Limits
 from origin.media.target import MountName
 from origin.storage.descriptors import DescriptorCache
@@ -62,6 +63,7 @@ class Mount:
     policy: CachePolicy
     own_hosts: frozenset[str]  # "cdn.example": absolute URIs to these are ours; empty: to the host that was asked
     compress: bool = True
+    content_keys: Callable[[], ContentKeys] | None = None  # those in force now; None: keys lie in storage
 
     @property
     def label(self) -> str:

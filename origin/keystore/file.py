@@ -36,7 +36,7 @@ def read_ring(path: Path, *, allow_shared: bool = False) -> tuple[KeyRing, FileV
 
     A file that its group or others may touch is refused, unless the operator means it (`allow_shared`).
     """
-    data, version = _read(path, allow_shared=allow_shared)
+    data, version = read_private(path, MAX_SET_BYTES, allow_shared=allow_shared)
     try:
         return ring_from_jwks(data), version
     except Misuse as error:
@@ -101,20 +101,24 @@ def _locked(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _read(path: Path, *, allow_shared: bool) -> tuple[bytes, FileVersion]:
+def read_private(path: Path, max_bytes: int, *, allow_shared: bool = False) -> tuple[bytes, FileVersion]:
+    """What a file of secrets holds and the version that was read.
+
+    KeystoreError when it cannot be read, is larger than `max_bytes`, or may be touched by others, as for `read_ring`.
+    """
     try:
         # Opening a pipe or a device by mistake must not wait; both are refused below.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb") as file:
             facts = os.fstat(descriptor)
             _check(path, facts, allow_shared=allow_shared)
-            data = file.read(MAX_SET_BYTES + 1)
+            data = file.read(max_bytes + 1)
     except FileNotFoundError:
         raise KeystoreError(Fault.MISSING, path, "does not exist") from None
     except OSError as error:
         raise KeystoreError(Fault.UNREADABLE, path, f"cannot be read ({error.strerror})") from None
-    if len(data) > MAX_SET_BYTES:
-        raise KeystoreError(Fault.TOO_LARGE, path, f"is larger than {MAX_SET_BYTES} bytes")
+    if len(data) > max_bytes:
+        raise KeystoreError(Fault.TOO_LARGE, path, f"is larger than {max_bytes} bytes")
     return data, _version(facts)
 
 

@@ -6,11 +6,12 @@ none belongs, a malformed authority.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from aiohttp import web
+from aiohttp import ClientError, web
 from multidict import CIMultiDictProxy
 
 from auth.request import Request
@@ -20,6 +21,7 @@ from origin.serving.forwarded import TrustedProxies, address_of
 
 # RFC 3986 §3.2.2 as far as DNS goes; an empty port is allowed and means nothing (§3.2.3).
 _AUTHORITY = re.compile(r"(?:[A-Za-z0-9._~-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?")
+_LENGTH = re.compile(r"[0-9]{1,9}")
 _ABSOLUTE_FORM = re.compile(r"(https?)://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 
 
@@ -40,6 +42,7 @@ class Inbound:
 
     facts: Request
     fields: CIMultiDictProxy[str]
+    body: bytes = b""  # see `with_body`
 
     @property
     def method(self) -> str:
@@ -55,11 +58,15 @@ class Inbound:
 
 
 def read_request(
-    request: web.BaseRequest, methods: frozenset[str], proxies: TrustedProxies, edge_facts: EdgeFacts = NO_FACTS
+    request: web.BaseRequest,
+    methods: frozenset[str],
+    max_body: int,
+    proxies: TrustedProxies,
+    edge_facts: EdgeFacts = NO_FACTS,
 ) -> Inbound:
-    """The request as values; raises `RefusedRequestError`."""
+    """The request as values; raises `RefusedRequestError`. A POST may have a body of up to `max_body` bytes."""
     headers = request.headers
-    _check_framing(request, methods)
+    _check_framing(request, methods, max_body)
     peer = client = address_of(request.remote or "")
     scheme = "https" if request.secure else "http"
     is_trusted = peer in proxies
@@ -90,15 +97,41 @@ def _alpn(request: web.BaseRequest) -> str | None:
     return None if proxied is None else proxied.alpn
 
 
-def _check_framing(request: web.BaseRequest, methods: frozenset[str]) -> None:
+def _check_framing(request: web.BaseRequest, methods: frozenset[str], max_body: int) -> None:
     headers = request.headers
     if request.version not in {(1, 0), (1, 1)}:
         raise RefusedRequestError(505, "version_unsupported", "HTTP/1.1 or HTTP/1.0 is spoken here")
     if request.method not in methods:
         raise RefusedRequestError(405, "method_not_allowed", "the Allow field says which methods are")
     # A chunked request may carry trailers, which the parser would hand to the next request on the connection.
-    if "Transfer-Encoding" in headers or headers.get("Content-Length", "0") != "0":
-        raise RefusedRequestError(400, "body_not_allowed", "a request to this path has no body")
+    takes_body = request.method == "POST" and max_body > 0
+    if "Transfer-Encoding" in headers or (not takes_body and headers.get("Content-Length", "0") != "0"):
+        detail = "a body comes with its length" if takes_body else "a request to this path has no body"
+        raise RefusedRequestError(400, "body_not_allowed", detail)
+    if takes_body:
+        _check_length(headers.get("Content-Length"), max_body)
+
+
+def _check_length(given: str | None, max_body: int) -> None:
+    if given is None:
+        raise RefusedRequestError(411, "length_required", "a body comes with its length")
+    if not _LENGTH.fullmatch(given) or int(given) > max_body:
+        raise RefusedRequestError(413, "body_too_large", f"a body has at most {max_body} bytes")
+
+
+async def with_body(request: web.BaseRequest, inbound: Inbound, seconds: float) -> Inbound:
+    """`inbound` with the body that comes with it, whose length `read_request` has seen.
+
+    Raises `RefusedRequestError` when it is not whole within `seconds`.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            body = await request.read()
+    except TimeoutError:
+        raise RefusedRequestError(408, "body_late", f"a body is whole within {seconds:g} seconds") from None
+    except (OSError, ClientError, web.RequestPayloadError):
+        raise RefusedRequestError(400, "body_incomplete", "the body ended early") from None
+    return replace(inbound, body=body)
 
 
 def _split_target(raw_target: str, host: str) -> tuple[str, str]:

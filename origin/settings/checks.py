@@ -91,6 +91,9 @@ def _access_findings(at: str, mount: Mount) -> Iterator[Finding]:
         case "signed" if mount.keys is None:
             problem = Problem(f"{at}.keys", 'is required when access is "signed"', "name a key ring")
             yield Finding(problem, reads)
+    if mount.access == "open" and mount.content_keys is not None:
+        hint = 'remove it, or set access = "signed"'
+        yield Finding(Problem(f"{at}.content_keys", "would be given to everybody", hint), reads)
     if mount.access == "signed" and not mount.dialects:
         yield Finding(Problem(f"{at}.dialects", 'needs a dialect when access is "signed"'), reads)
 

@@ -330,6 +330,11 @@ class Mount(Table):
     )
     asset_depth: Count = Field(1, le=16, description="How many leading path segments below the prefix name an asset.")
     compress: Flag = Field(True, description="Compress manifests for clients that accept it.")
+    content_keys: File | None = Field(
+        None,
+        description="File of the keys that assets are encrypted with, relative to this file; they are handed out as "
+        "`ASSET/KID.key` and as Clear Key licences at `ASSET/clearkey`. Without it `.key` files come from storage.",
+    )
     tokens: Annotated[Mapping[str, MountToken], AfterValidator(MappingProxyType), PlainSerializer(dict)] = Field(
         {}, validate_default=True, description="What is asked of the tokens of single dialects, by their names."
     )

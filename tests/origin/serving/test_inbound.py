@@ -24,7 +24,7 @@ async def read(
     peer: str = "10.0.0.1",
 ) -> Inbound:
     made = make_mocked_request(method, target, CIMultiDict(fields or [("Host", "a")]), version=HttpVersion(*version))
-    return read_request(made.clone(remote=peer), METHODS, PROXIES)
+    return read_request(made.clone(remote=peer), METHODS, 0, PROXIES)
 
 
 @pytest.mark.parametrize(
