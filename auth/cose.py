@@ -7,6 +7,7 @@ are refused: the unprotected ones could be put there by anyone, and the protecte
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from auth import algorithms, strict_cbor
 from auth.algorithms import Algorithm
@@ -34,7 +35,9 @@ _ALGORITHMS: dict[int, tuple[int, Algorithm]] = {
 _IDENTIFIERS = {algorithm: (number, tag) for number, (tag, algorithm) in _ALGORITHMS.items()} | {
     Algorithm.ED25519: (-8, SIGN1)
 }
-_CONTEXTS = {MAC0: "MAC0", SIGN1: "Signature1"}
+# How the structures begin that are authenticated: an array of four, and its first item.
+_CONTEXTS = {tag: b"\x84" + strict_cbor.dumps(name) for tag, name in ((MAC0, "MAC0"), (SIGN1, "Signature1"))}
+_NOTHING = strict_cbor.octets(b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,21 +122,35 @@ def _message(value: CborValue) -> Message:
 
 def _signed(tag: int, protected: bytes, payload: bytes) -> bytes:
     """MAC_structure or Sig_structure (RFC 9052 §4.4, §6.3), with no external data."""
-    return strict_cbor.dumps([_CONTEXTS[tag], protected, b"", payload])
+    return b"".join((_CONTEXTS[tag], strict_cbor.octets(protected), _NOTHING, strict_cbor.octets(payload)))
 
 
 def _headers(tag: int, protected: bytes, unprotected: CborMap) -> tuple[Algorithm, str | None]:
-    header = strict_cbor.loads(protected) if protected else {}
+    _check_parameters(unprotected, _UNPROTECTED)
+    algorithm, key_id = _protected(tag, protected)
+    if _KID not in unprotected:
+        return algorithm, key_id
+    beside = _key_id(unprotected[_KID])
+    if key_id is not None and key_id != beside:
+        raise Denied(Reason.AMBIGUOUS, "two key ids")
+    return algorithm, beside
+
+
+@lru_cache(maxsize=256)
+def _protected(tag: int, encoded: bytes) -> tuple[Algorithm, str | None]:
+    """Algorithm and key id of a protected header; all tokens of one key have the same."""
+    header = strict_cbor.loads(encoded) if encoded else {}
     if not isinstance(header, dict):
         raise Denied(Reason.MALFORMED, "the protected header is a map")
-    if _CRIT in header or _CRIT in unprotected:
+    _check_parameters(header, _PROTECTED)
+    return _algorithm(tag, header), _key_id(header[_KID]) if _KID in header else None
+
+
+def _check_parameters(header: CborMap, known: frozenset[int]) -> None:
+    if _CRIT in header:
         raise Denied(Reason.UNSUPPORTED, "critical header parameters are not accepted")
-    if not _PROTECTED.issuperset(header) or not _UNPROTECTED.issuperset(unprotected):
+    if not known.issuperset(header):
         raise Denied(Reason.UNSUPPORTED, "header parameters other than alg, kid, typ and content type are not accepted")
-    ids = {_key_id(each[_KID]) for each in (header, unprotected) if _KID in each}
-    if len(ids) > 1:
-        raise Denied(Reason.AMBIGUOUS, "two key ids")
-    return _algorithm(tag, header), next(iter(ids), None)
 
 
 def _algorithm(tag: int, header: CborMap) -> Algorithm:

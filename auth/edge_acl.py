@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from auth.errors import Misuse
 from auth.scope import PathRule, PathScope, Rule
@@ -33,6 +34,7 @@ def write_patterns(scope: PathScope, reserved: str) -> tuple[str, ...]:
     return tuple(patterns)
 
 
+@lru_cache(maxsize=1024)
 def _path_rule(pattern: str) -> PathRule:
     """Every path that a star might begin begins with a slash."""
     rooted = "/" + pattern if pattern.startswith("*") else pattern

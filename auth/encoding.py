@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from base64 import b64decode, b64encode, urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64encode, urlsafe_b64encode
+from binascii import a2b_base64
 
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]*")
 # Which characters a text may end with when it is two or three longer than a multiple of four: their unused bits are 0.
 _LAST_OF = {2: "AQgw", 3: "AEIMQUYcgkosw048"}
 _HEX = re.compile(r"(?:[0-9a-f]{2})*")
-_TO_URL = str.maketrans("+/", "-_")
+_FROM_URL = bytes.maketrans(b"-_", b"+/")
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 
@@ -30,7 +31,7 @@ def base64url_decode(text: str) -> bytes:
         raise ValueError("not base64url")
     if unused and text[-1] not in _LAST_OF[unused]:
         raise ValueError("not canonical base64url")
-    return urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    return a2b_base64(text.encode("ascii").translate(_FROM_URL) + b"=" * (-unused % 4))
 
 
 def base64url_padded(data: bytes) -> str:
@@ -55,8 +56,7 @@ def base64_decode(text: str) -> bytes:
     """Strict inverse of `base64_encode`; ValueError for anything that it never produces."""
     if "-" in text or "_" in text:
         raise ValueError("not base64")
-    base64url_padded_decode(text.translate(_TO_URL))
-    return b64decode(text)
+    return base64url_padded_decode(text.replace("+", "-").replace("/", "_"))
 
 
 def hex_decode(text: str) -> bytes:

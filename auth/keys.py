@@ -131,7 +131,7 @@ class Key:
 class KeyRing:
     """The keys of one trust domain, oldest first. Ids are unique; finding one costs the same at any size."""
 
-    __slots__ = ("_by_id", "_lasting", "keys")
+    __slots__ = ("_by_id", "_lasting", "_signers", "keys")
 
     def __init__(self, keys: Iterable[Key] = ()) -> None:
         """Misuse when two keys share an id."""
@@ -141,6 +141,8 @@ class KeyRing:
             raise Misuse("two keys of a ring have the same id")
         # Whatever the time is, a key past its end stands behind every key that is in force.
         self._lasting = tuple(sorted(self.keys, key=_end)[::-1])
+        signers = (key for key in self.keys if key.may_sign)
+        self._signers = tuple(sorted(signers, key=lambda key: key.signs_since)[::-1])
 
     def __repr__(self) -> str:
         return f"KeyRing({', '.join(f'{key.id}:{key.algorithm}' for key in self.keys)})"
@@ -162,12 +164,8 @@ class KeyRing:
 
         Of equals it is the ring's later one.
         """
-        able = [
-            key
-            for key in reversed(self.keys)
-            if key.may_sign and key.state(now) is KeyState.ACTIVE and family(key.algorithm) in families
-        ]
-        return max(able, key=lambda key: key.signs_since, default=None)
+        able = (key for key in self._signers if family(key.algorithm) in families)
+        return next((key for key in able if key.state(now) is KeyState.ACTIVE), None)
 
 
 # One ring for everything, or rings by name.

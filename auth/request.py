@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 
 Pairs = tuple[tuple[str, str], ...]
@@ -49,7 +49,9 @@ class Request:
 
     def at(self, path: str, query: str) -> Request:
         """The same request for another path and query."""
-        return replace(self, path=path, query=query)
+        # Every request that is let in needs one, and this takes a third of the time of `dataclasses.replace`.
+        rest = (self.headers, self.cookies, self.client, self.place, self.tls)
+        return Request(self.method, self.scheme, self.authority, path, query, *rest)
 
     def fields(self, name: str) -> tuple[str, ...]:
         """The values of all header fields with that lower-case name, in order."""

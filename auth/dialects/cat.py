@@ -180,12 +180,13 @@ class Cat(OneName):
         """The claims of an authentic token. Nothing of the payload is read before its MAC or signature holds."""
         message = cose.parse(found.token)
         key = cose.verify(message, ring)
-        claims = self._claims(_payload(message.payload))
+        claims = self._claims(_payload(message.payload), key_id=key.id, dialect=NAME)
         if claims.one_time and claims.token_id is None:
             # What was authenticated tells it from others; its text would not, for its kid could be left out.
             claims = replace(claims, token_id=digest(message.payload, Hash.SHA256).hex())
-        claims = replace(claims, conditions=bound_to(claims.conditions, found.token.reveal()))
-        return replace(claims, key_id=key.id, dialect=NAME)
+        if claims.conditions:
+            claims = replace(claims, conditions=bound_to(claims.conditions, found.token.reveal()))
+        return claims
 
     def mint(self, claims: Claims, key: Key, url: Url | None = None) -> Token:
         """A MACed or signed token. Misuse for claims that would not be read back as they are."""
@@ -210,7 +211,7 @@ class Cat(OneName):
         header = (("alg", message.algorithm.value), ("kid", _shown(message.key_id or "absent")))
         return (*header, *((_label(name), _shown(value)) for name, value in _payload(message.payload).items()))
 
-    def _claims(self, payload: CborMap) -> Claims:
+    def _claims(self, payload: CborMap, key_id: str | None = None, dialect: str = "") -> Claims:
         _check_restrictions(payload)
         scope, urls = read_uri(payload[CATU]) if CATU in payload else (None, None)
         networks, asns = read_client(payload[CATNIP]) if CATNIP in payload else (None, None)
@@ -232,6 +233,8 @@ class Cat(OneName):
             one_time=_is_one_time(payload),
             renewal=read_renewal(payload[CATR]) if CATR in payload else None,
             remedies=read_remedies(payload[CATIF], _LEADS_TO, self._redirect_hosts) if CATIF in payload else (),
+            key_id=key_id,
+            dialect=dialect,
             extra=tuple((_label(name), _shown(value)) for name, value in unknown[:MAX_EXTRA]),
         )
 

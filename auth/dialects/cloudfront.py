@@ -11,7 +11,7 @@ A request with any of the parameters is taken to be a signed URL, and its cookie
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Network
 from urllib.parse import unquote
@@ -46,7 +46,6 @@ _TEXT = re.compile(
     r"Key-Pair-Id=(?P<key>[A-Za-z0-9._~-]{1,128})(?:&Hash-Algorithm=(?P<hash>SHA1|SHA256))?"
     r"&Signature=(?P<signature>[A-Za-z0-9~_-]+)"
 )
-_TO_BASE64 = str.maketrans("-_~", "+=/")
 _FROM_BASE64 = str.maketrans("+=/", "-_~")
 _KEYS = frozenset({Algorithm.RS256, Algorithm.ES256})
 # What a canned policy is made of has no other reading: not a character that JSON would escape.
@@ -141,10 +140,9 @@ class CloudFront:
         if not is_signed(key.verifying, signed, parts.signature, Hash(parts.hash.value)):
             raise Denied(Reason.BAD_SIGNATURE)
         if parts.expires is not None:
-            claims = Claims(expires=_instant(int(parts.expires)), urls=ExactUrl(found.bound[0]))
-        else:
-            claims = _claims(signed)
-        return replace(claims, key_id=key.id, dialect=NAME)
+            expires, urls = _instant(int(parts.expires)), ExactUrl(found.bound[0])
+            return Claims(expires=expires, urls=urls, key_id=key.id, dialect=NAME)
+        return _claims(signed, key_id=key.id, dialect=NAME)
 
     def mint(self, claims: Claims, key: Key, url: Url | None = None) -> Token:
         """A canned policy where claims say an end and at most the URL itself, a custom one for more.
@@ -241,7 +239,7 @@ def _parse(token: Token) -> _Parts:
 
 def _decode(name: str, text: str) -> bytes:
     try:
-        return base64_decode(text.translate(_TO_BASE64))
+        return base64_decode(text.replace("-", "+").replace("_", "=").replace("~", "/"))
     except ValueError:
         raise Denied(Reason.MALFORMED, f"{name} is base64 with - _ ~ in place of + = /") from None
 
@@ -273,7 +271,7 @@ def _statement(policy: bytes) -> JsonObject:
     return statement
 
 
-def _claims(policy: bytes) -> Claims:
+def _claims(policy: bytes, key_id: str | None = None, dialect: str = "") -> Claims:
     statement = _statement(policy)
     conditions = statement.get("Condition")
     if statement.keys() - {"Resource", "Condition"}:
@@ -290,6 +288,8 @@ def _claims(policy: bytes) -> Claims:
         not_before=_instant(_only(conditions, "DateGreaterThan", "AWS:EpochTime")) if begins else None,
         networks=_networks(_only(conditions, "IpAddress", "AWS:SourceIp")) if "IpAddress" in conditions else None,
         urls=_rule(statement["Resource"]) if "Resource" in statement else None,
+        key_id=key_id,
+        dialect=dialect,
     )
 
 

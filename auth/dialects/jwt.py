@@ -91,11 +91,11 @@ def _payload(jws: jose.Jws) -> JsonObject:
 
 
 def _claims(payload: JsonObject, key_id: str | None = None, dialect: str = "") -> Claims:
-    if any(name in _RESTRICTING or name.startswith(_RESTRICTING_PREFIX) for name in payload):
+    unknown = [(name, value) for name, value in payload.items() if name not in _KNOWN]
+    if any(name in _RESTRICTING or name.startswith(_RESTRICTING_PREFIX) for name, _ in unknown):
         raise Denied(Reason.UNSUPPORTED, "a claim restricts the token in a way that is not enforced here")
     texts = {ours: read_text(name, payload[name]) for ours, name in _TEXTS.items() if name in payload}
     times = {ours: read_time(name, payload[name]) for ours, name in _TIMES.items() if name in payload}
-    unknown = [(name, value) for name, value in payload.items() if name not in _KNOWN]
     return Claims(
         issuer=texts.get("issuer"),
         subject=texts.get("subject"),

@@ -8,6 +8,7 @@ storyboards; which ones lie below a mount is an option. The key's id stands in t
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from auth import carriage as rides
 from auth import jose, strict_json
@@ -63,7 +64,7 @@ class Mux(OneName):
             raise Denied(Reason.WRONG_ALGORITHM, "these tokens are signed with RS256")
         if len(found.bound) != 1:
             raise Denied(Reason.MALFORMED, "the mount is missing")
-        return replace(self._claims(payload, found.bound[0]), key_id=key.id, dialect=NAME)
+        return self._claims(payload, found.bound[0], key_id=key.id, dialect=NAME)
 
     def mint(self, claims: Claims, key: Key, url: Url | None = None) -> Token:
         """A token for the playback id that is the claims' subject. Misuse for claims that say more."""
@@ -89,7 +90,7 @@ class Mux(OneName):
         jws, payload = _parse(found.token)
         return (("alg", jws.algorithm), *((shown(name), shown(value)) for name, value in payload.items()))
 
-    def _claims(self, payload: JsonObject, base: str) -> Claims:
+    def _claims(self, payload: JsonObject, base: str, key_id: str | None = None, dialect: str = "") -> Claims:
         if payload.keys() - _KNOWN:
             raise Denied(Reason.UNSUPPORTED, "a claim may restrict the token in a way that is not enforced here")
         if read_text("aud", payload.get("aud")) not in self._kinds:
@@ -99,9 +100,7 @@ class Mux(OneName):
         if _NOT_IN_IDS.intersection(playback):
             raise Denied(Reason.MALFORMED, "sub is a playback id")
         try:
-            scope = PathScope(
-                (PathRule(Rule.PREFIX, f"{base}{playback}"), PathRule(Rule.GLOB, f"{base}{playback}.*")),
-            )
+            scope = _media_at(f"{base}{playback}")
         except UnsafePath as error:
             raise Denied(Reason.MALFORMED, f"sub: {error}") from None
         return Claims(
@@ -110,7 +109,15 @@ class Mux(OneName):
             expires=times.get("expires"),
             issued_at=times.get("issued_at"),
             scope=scope,
+            key_id=key_id,
+            dialect=dialect,
         )
+
+
+@lru_cache(maxsize=1024)
+def _media_at(path: str) -> PathScope:
+    """The scope of a token; all viewers of one playback id have the same."""
+    return PathScope((PathRule(Rule.PREFIX, path), PathRule(Rule.GLOB, f"{path}.*")))
 
 
 def _parse(token: Token) -> tuple[jose.Jws, JsonObject]:

@@ -107,7 +107,7 @@ class UriSigning:
         """The claims of a signed JWT. Nothing of the payload is read before its signature holds."""
         jws = self._parse(found.token)
         key = jose.verify(jws, ring)
-        return replace(self._claims(_payload(jws), ring), key_id=key.id, dialect=NAME)
+        return self._claims(_payload(jws), ring, key_id=key.id, dialect=NAME)
 
     def mint(self, claims: Claims, key: Key, url: Url | None = None) -> Token:
         """A signed JWT. Misuse for claims that it cannot say.
@@ -158,7 +158,7 @@ class UriSigning:
             raise Misuse(f"jwt_header is not about key {key.id}")
         return Token(jose.sign_under(self._header, payload, key).reveal().partition(".")[2])
 
-    def _claims(self, payload: JsonObject, ring: KeyRing) -> Claims:
+    def _claims(self, payload: JsonObject, ring: KeyRing, key_id: str | None = None, dialect: str = "") -> Claims:
         _check_version(payload)
         if not _UNENFORCED.isdisjoint(payload):
             raise Denied(Reason.UNSUPPORTED, "a claim restricts the token in a way that is not enforced here")
@@ -177,6 +177,8 @@ class UriSigning:
             networks=_networks(self._decrypted("cdniip", payload, ring)),
             renewal=_renewal(payload),
             strict_time=True,
+            key_id=key_id,
+            dialect=dialect,
             extra=tuple((_shown(name), _shown(value)) for name, value in rest[:MAX_EXTRA]),
         )
 

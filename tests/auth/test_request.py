@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from auth.request import Request
+from dataclasses import fields, replace
+from ipaddress import ip_address
+
+from auth.request import Place, Request, Tls
 
 
 def test_repr_hides_what_may_carry_a_token() -> None:
@@ -19,5 +22,7 @@ def test_repr_hides_what_may_carry_a_token() -> None:
 
 
 def test_at_changes_path_and_query_alone() -> None:
-    request = Request("GET", "https", "h", "/a", "b", (("c", "d"),), (("e", "f"),))
-    assert request.at("/x", "y") == Request("GET", "https", "h", "/x", "y", (("c", "d"),), (("e", "f"),))
+    client, place = ip_address("192.0.2.1"), Place("CA")
+    request = Request("GET", "https", "h", "/a", "b", (("c", "d"),), (("e", "f"),), client, place, Tls("h2"))
+    assert all(getattr(request, each.name) != each.default for each in fields(Request)), "a field that is not looked at"
+    assert request.at("/x", "y") == replace(request, path="/x", query="y")

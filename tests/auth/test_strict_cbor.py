@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auth.strict_cbor import MAX_BYTES, MAX_DEPTH, MAX_ITEMS, CborValue, Tagged, dumps, loads
+from auth.strict_cbor import MAX_BYTES, MAX_DEPTH, MAX_ITEMS, CborValue, Tagged, dumps, loads, octets
 
 SCALARS = (
     st.none()
@@ -141,3 +141,9 @@ def _depth(value: CborValue) -> int:
     if isinstance(value, dict):
         return 1 + max([0, *map(_depth, value.values())]) if value else 0
     return 0
+
+
+@pytest.mark.parametrize("size", [0, 1, 23, 24, 255, 256, 65_535, 65_536])
+def test_octets_are_what_the_library_writes(size: int) -> None:
+    data = bytes(size)
+    assert octets(data) == dumps(data)
