@@ -67,6 +67,7 @@ _log = logging.getLogger(__name__)
 
 # How often the loop's lateness is measured, in seconds.
 _LAG_EVERY = 0.5
+_AGE_EVERY = 1.0  # and the age of key rings
 # Nobody can guess a session's id, nor meet another's.
 _SESSION_ID_BYTES = 12
 
@@ -120,7 +121,13 @@ async def open_runtime(configured: settings.Settings, pages: Pages | None = None
             {f"mount {mount.label}": mount.source.probe for mount in mounts}
             | {f"key ring {name}": partial(rings.probe, name) for name in _askable(configured, configured.keyrings)}
         )
-        await stack.enter_async_context(_running(*rings.keep_fresh(), _measure_lag(metrics), ledger.follow()))
+        jobs = (
+            *rings.keep_fresh(),
+            _measure_lag(metrics),
+            _measure_key_rings(rings, configured, metrics),
+            ledger.follow(),
+        )
+        await stack.enter_async_context(_running(*jobs))
         admin = admin_application(metrics, health)
         desk = RevocationDesk(ledger, [mount.prefix for mount in configured.mount])
         add_control(admin, _signers(configured, mounts), desk, _api_keys(configured))
@@ -146,6 +153,7 @@ def _vocabulary(configured: settings.Settings) -> Vocabulary:
         ledger_rules=frozenset(Rule),
         ledger_decisions=frozenset(Decision),
         ledger_operations=frozenset(StoreOperation),
+        key_rings=frozenset(configured.keyrings),
     )
 
 
@@ -355,6 +363,16 @@ def _missed(configured: settings.Settings, rings: KeyRings, realm: Realm) -> Cal
 def _askable(configured: settings.Settings, names: Iterable[str]) -> tuple[str, ...]:
     """Of rings, those whose source is another machine: it may be away, and it may have news before it is due."""
     return tuple(name for name in sorted(names) if (ring := configured.keyrings[name]).jwks or ring.redis)
+
+
+async def _measure_key_rings(rings: KeyRings, configured: settings.Settings, metrics: Metrics) -> None:
+    while True:
+        now = time.time()
+        for name in configured.keyrings:
+            confirmed_at = rings.confirmed_at(name)
+            # A wall clock that was set back makes nothing younger than new.
+            metrics.key_ring_age(name, None if confirmed_at is None else max(0.0, now - confirmed_at))
+        await asyncio.sleep(_AGE_EVERY)
 
 
 async def _measure_lag(metrics: Metrics) -> None:
