@@ -11,6 +11,8 @@ from random import getrandbits
 from aiohttp import web
 
 from auth import Denied
+from auth.dialects.uri_signing import NAME as URI_SIGNING
+from auth.uri_signing_codes import code_of
 from origin.edge.admission import Admission, admit_with_new_keys
 from origin.edge.lifetimes import MANIFESTS, Audience, not_found_headers
 from origin.edge.manifests import Manifests, MissingError, TooLargeError, Viewing
@@ -169,10 +171,12 @@ class PublicHandler:
             admission = await admit_with_new_keys(mount, inbound, now)
         except Denied as denied:
             self._decided(mount.label, "", denied.reason.value)
+            _note_dialect(exchange, denied.dialect, denied)
             raise
         if admission.grant is not None:
             claims = admission.grant.claims
-            exchange.dialect, exchange.token_id = claims.dialect, claims.token_id or ""
+            exchange.token_id = claims.token_id or ""
+            _note_dialect(exchange, claims.dialect, None)
             exchange.session_id = claims.session_id or ""
         return admission
 
@@ -182,6 +186,7 @@ class PublicHandler:
             await recall(self._ledger, mount, admission, asset)
         except Denied as denied:
             self._decided(mount.label, exchange.dialect, denied.reason.value)
+            _note_dialect(exchange, exchange.dialect, denied)
             raise
         if admission.grant is not None:
             self._decided(mount.label, exchange.dialect, "ok")
@@ -202,6 +207,13 @@ class PublicHandler:
         exchange.reason = "internal_error"
         _log.error("request %s failed", exchange.request_id, exc_info=error)
         return problem_reply(Problem(500, "internal_error"))
+
+
+def _note_dialect(exchange: Exchange, dialect: str, refusal: Denied | None) -> None:
+    """For the log: whose token was judged, and what came of it where the format has codes for that."""
+    exchange.dialect = dialect
+    if dialect == URI_SIGNING:
+        exchange.uri_signing = code_of(refusal)
 
 
 def _with_renewal(reply: Reply, fields: tuple[Header, ...]) -> Reply:
