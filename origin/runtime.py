@@ -241,6 +241,7 @@ def _protection(mount: settings.Mount, configured: settings.Settings, rings: Key
         proof=proof,
         missed=_missed(configured, rings, realm),
         exchange=_exchange(mount),
+        renewed_for=mount.session.max_seconds,
         limits=Limits(
             max_streams=mount.limits.max_streams,
             evicts=mount.limits.stream_policy == "evict",
