@@ -46,6 +46,7 @@ class Denied(Exception):  # noqa: N818  # "Denied(reason)" reads as the verdict 
         super().__init__(f"{reason.value}: {detail}" if detail else reason.value)
         self.reason = reason
         self.detail = detail
+        self.dialect = ""  # whose token it is about, once that is known
 
 
 class Misuse(ValueError):  # noqa: N818

@@ -100,8 +100,12 @@ class Gate:
         door, found = located(self._doors, seen, self.realm.prefix)
         accepted = door.accepted
         ring = ring_of(rings, accepted.keys)
-        claims = _verify(door.dialect, found, ring, self._verified[accepted.dialect])
-        self._judge(claims, found, seen, ring, now)
+        try:
+            claims = _verify(door.dialect, found, ring, self._verified[accepted.dialect])
+            self._judge(claims, found, seen, ring, now)
+        except Denied as denied:
+            denied.dialect = accepted.dialect
+            raise
         return Grant(claims, found.token, found.transport, found.path, found.query, accepted.carriage, found.parts)
 
     def mint(self, claims: Claims, rings: Rings, now: float, url: str | None = None) -> Token:

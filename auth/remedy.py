@@ -29,6 +29,7 @@ class Remedied(Denied):
         """The same verdict, with a remedy that names its reason."""
         super().__init__(denied.reason, denied.detail)
         self.remedy = remedy
+        self.dialect = denied.dialect
 
 
 def remedied(denied: Denied, remedies: Iterable[Remedy]) -> Denied:

@@ -69,6 +69,7 @@ _log = logging.getLogger(__name__)
 
 # How often the loop's lateness is measured, in seconds.
 _LAG_EVERY = 0.5
+_AGE_EVERY = 1.0  # and the age of key rings
 # Nobody can guess a session's id, nor meet another's.
 _SESSION_ID_BYTES = 12
 
@@ -124,8 +125,14 @@ async def open_runtime(configured: settings.Settings, pages: Pages | None = None
             {f"mount {mount.label}": mount.source.probe for mount in mounts}
             | {f"key ring {name}": partial(rings.probe, name) for name in _askable(configured, configured.keyrings)}
         )
-        fresh = (*rings.keep_fresh(), *(file.keep_fresh() for file in content_keys.values()))
-        await stack.enter_async_context(_running(*fresh, _measure_lag(metrics), ledger.follow()))
+        jobs = (
+            *rings.keep_fresh(),
+            *(file.keep_fresh() for file in content_keys.values()),
+            _measure_lag(metrics),
+            _measure_key_rings(rings, configured, metrics),
+            ledger.follow(),
+        )
+        await stack.enter_async_context(_running(*jobs))
         admin = admin_application(metrics, health)
         desk = RevocationDesk(ledger, [mount.prefix for mount in configured.mount])
         add_control(admin, _signers(configured, mounts), desk, _api_keys(configured))
@@ -151,6 +158,7 @@ def _vocabulary(configured: settings.Settings) -> Vocabulary:
         ledger_rules=frozenset(Rule),
         ledger_decisions=frozenset(Decision),
         ledger_operations=frozenset(StoreOperation),
+        key_rings=frozenset(configured.keyrings),
     )
 
 
@@ -259,6 +267,7 @@ def _protection(mount: settings.Mount, configured: settings.Settings, rings: Key
         proof=proof,
         missed=_missed(configured, rings, realm),
         exchange=_exchange(mount),
+        renewed_for=mount.session.max_seconds,
         limits=Limits(
             max_streams=mount.limits.max_streams,
             evicts=mount.limits.stream_policy == "evict",
@@ -381,6 +390,16 @@ def _missed(configured: settings.Settings, rings: KeyRings, realm: Realm) -> Cal
 def _askable(configured: settings.Settings, names: Iterable[str]) -> tuple[str, ...]:
     """Of rings, those whose source is another machine: it may be away, and it may have news before it is due."""
     return tuple(name for name in sorted(names) if (ring := configured.keyrings[name]).jwks or ring.redis)
+
+
+async def _measure_key_rings(rings: KeyRings, configured: settings.Settings, metrics: Metrics) -> None:
+    while True:
+        now = time.time()
+        for name in configured.keyrings:
+            confirmed_at = rings.confirmed_at(name)
+            # A wall clock that was set back makes nothing younger than new.
+            metrics.key_ring_age(name, None if confirmed_at is None else max(0.0, now - confirmed_at))
+        await asyncio.sleep(_AGE_EVERY)
 
 
 async def _measure_lag(metrics: Metrics) -> None:

@@ -12,6 +12,8 @@ from random import getrandbits
 from aiohttp import web
 
 from auth import Denied
+from auth.dialects.uri_signing import NAME as URI_SIGNING
+from auth.uri_signing_codes import code_of
 from origin.edge.admission import Admission, admit_with_new_keys
 from origin.edge.content_keys import LICENCE_METHODS, MAX_REQUEST_BYTES, answer_keys, asks_for_keys, asks_for_licences
 from origin.edge.lifetimes import MANIFESTS, Audience, not_found_headers
@@ -193,10 +195,12 @@ class PublicHandler:
             admission = await admit_with_new_keys(mount, inbound, now)
         except Denied as denied:
             self._decided(mount.label, "", denied.reason.value)
+            _note_dialect(exchange, denied.dialect, denied)
             raise
         if admission.grant is not None:
             claims = admission.grant.claims
-            exchange.dialect, exchange.token_id = claims.dialect, claims.token_id or ""
+            exchange.token_id = claims.token_id or ""
+            _note_dialect(exchange, claims.dialect, None)
             exchange.session_id = claims.session_id or ""
         return admission
 
@@ -206,6 +210,7 @@ class PublicHandler:
             await recall(self._ledger, mount, admission, asset)
         except Denied as denied:
             self._decided(mount.label, exchange.dialect, denied.reason.value)
+            _note_dialect(exchange, exchange.dialect, denied)
             raise
         if admission.grant is not None:
             self._decided(mount.label, exchange.dialect, "ok")
@@ -234,6 +239,13 @@ class PublicHandler:
 
 def _with_cookie(reply: Reply | None, mount: Mount, target: Target, admission: Admission, now: float) -> Reply | None:
     return None if reply is None else reply.with_headers(*renewed_cookie(mount, target, admission, now))
+
+
+def _note_dialect(exchange: Exchange, dialect: str, refusal: Denied | None) -> None:
+    """For the log: whose token was judged, and what came of it where the format has codes for that."""
+    exchange.dialect = dialect
+    if dialect == URI_SIGNING:
+        exchange.uri_signing = code_of(refusal)
 
 
 def _with_renewal(reply: Reply, fields: tuple[Header, ...]) -> Reply:

@@ -49,6 +49,7 @@ class Protection:
     missed: Callable[[], Awaitable[bool]] | None = None  # looks for newer keys; whether there are any
     limits: Limits = field(default_factory=Limits)
     exchange: Exchange | None = None  # None: every token goes on as it is
+    renewed_for: int = SessionPolicy().most  # seconds from the first issue of a token that asks for its own renewal
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 
 from auth import Claims, Grant, Misuse, Transport
 from auth.renewal import Renewal, RenewalTransport
+from auth.renewed import renewed_claims
 from origin.edge.admission import Admission
 from origin.edge.lifetimes import Audience
 from origin.edge.mount import Mount, Protection
@@ -27,7 +27,7 @@ def renewal_fields(mount: Mount, admission: Admission, inbound: Inbound, now: fl
     """The successor of the request's token, for an answer with a 2xx status; nothing where none is asked for or due.
 
     An answer that a shared cache may keep carries none. A renewal that goes by the URL has no place here: a manifest's
-    URIs and redirects carry it. No successor outlives the session's absolute end.
+    URIs and redirects carry it. No chain of successors outlives the mount's sessions (`auth.renewed`).
     """
     protection, grant = mount.protection, admission.grant
     if protection is None or grant is None or admission.audience is not Audience.VIEWER:
@@ -38,7 +38,9 @@ def renewal_fields(mount: Mount, admission: Admission, inbound: Inbound, now: fl
     exchange = protection.exchange
     if exchange is not None and grant.claims.dialect in exchange.dialects:
         return ()
-    wanted = _successor(grant.claims, renewal, now)
+    wanted = renewed_claims(grant.claims, now, protection.renewed_for)
+    if wanted is None:
+        return ()
     facts = inbound.facts
     query = f"?{admission.query}" if admission.query else ""
     url = f"{facts.scheme}://{facts.authority}{admission.path}{query}"
@@ -49,15 +51,6 @@ def renewal_fields(mount: Mount, admission: Admission, inbound: Inbound, now: fl
             return _headers(protection, renewal, grant, wanted, url, now)
         case _:
             return ()
-
-
-def _successor(claims: Claims, renewal: Renewal, now: float) -> Claims:
-    """The same claims with a later end; when it was issued is said if it was before."""
-    expires = math.floor(now + renewal.extend)
-    if claims.session_ends is not None:
-        expires = min(expires, math.floor(claims.session_ends))
-    issued_at = None if claims.issued_at is None else math.floor(now)
-    return replace(claims, expires=expires, issued_at=issued_at, key_id=None, extra=())
 
 
 def _goes_by(renewal: Renewal, grant: Grant) -> Transport | None:
@@ -76,7 +69,7 @@ def _cookies(
     protection: Protection, renewal: Renewal, wanted: Claims, path: str, url: str, now: float
 ) -> tuple[Header, ...]:
     folder = _cookie_path(path, renewal.path_depth)
-    if folder is None or wanted.expires is None or wanted.expires <= now:
+    if folder is None or wanted.expires is None:
         return ()
     try:
         pairs = protection.gate.issue(url, wanted, protection.rings(), now, Transport.COOKIE).cookies

@@ -20,6 +20,7 @@ class Exchange:
     cache: str = ""
     reason: str = ""  # of a refusal or a failure
     dialect: str = ""
+    uri_signing: str = ""  # the code of RFC 9246 §6.4, when a token of that format was judged
     token_id: str = ""
     session_id: str = ""
     started_at: float = field(default_factory=time.perf_counter)

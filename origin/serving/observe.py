@@ -53,6 +53,7 @@ def _record(request: web.BaseRequest, exchange: Exchange, status: int, sent: int
         cache=exchange.cache,
         reason=exchange.reason,
         dialect=exchange.dialect,
+        uri_signing=exchange.uri_signing,
         token_id=exchange.token_id,
         session_id=exchange.session_id,
         request_id=exchange.request_id,

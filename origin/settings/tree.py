@@ -278,7 +278,8 @@ class MountSession(Table):
         14_400,
         ge=1,
         description="When a session ends, however often it is renewed; also the lifetime of a token "
-        "that a player keeps, as in the URLs of a VOD playlist.",
+        "that a player keeps, as in the URLs of a VOD playlist. A token that asks for its own renewal, and is not "
+        "exchanged, is renewed for as long after it was first issued.",
     )
     renew_seconds: WholeSeconds | None = Field(
         None, ge=1, description="How long before its end a token has a successor; without it half of `ttl_seconds`."

@@ -1,6 +1,7 @@
 """One structured line per request, written by a thread of its own.
 
-Field names follow the Elastic Common Schema where it has one; our own are under `headgate`.
+Field names follow the Elastic Common Schema where it has one, and RFC 9246 §4.5 for the outcome of URI Signing; our own
+are under `headgate`.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ class AccessRecord:
     cache: str = ""
     reason: str = ""
     dialect: str = ""
+    uri_signing: str = ""
     token_id: str = ""
     session_id: str = ""
     request_id: str = ""
@@ -77,6 +79,7 @@ def line(record: AccessRecord, redactor: Redactor) -> bytes:
         "headgate.cache": record.cache,
         "headgate.reason": record.reason,
         "headgate.dialect": record.dialect,
+        "s-uri-signing": record.uri_signing,
         "headgate.token_id": _text(redact_text(record.token_id), _MAX_WORD),
         "headgate.session_id": _text(redact_text(record.session_id), _MAX_WORD),
         "headgate.request_id": _text(record.request_id, _MAX_WORD),

@@ -106,6 +106,12 @@ REVOCATIONS_AGE = Declaration(
     MetricType.GAUGE,
     "How long ago the store last said that these are all revocations; they stay in force while it is away.",
 )
+KEY_RING_AGE = Declaration(
+    "headgate_key_ring_age_seconds",
+    MetricType.GAUGE,
+    "How long ago the ring's source last held these keys; they stay in use while it is away. NaN: it was never read.",
+    ("ring",),
+)
 STORAGE_OPERATIONS = Declaration(
     "headgate_storage_operations_total",
     MetricType.COUNTER,
@@ -159,6 +165,7 @@ DECLARATIONS = (
     LEDGER_FAILURES,
     REVOCATIONS,
     REVOCATIONS_AGE,
+    KEY_RING_AGE,
     STORAGE_OPERATIONS,
     STORAGE_SECONDS,
     MANIFESTS_REFUSED,

@@ -6,6 +6,7 @@ inventive, adds a time series.
 
 from __future__ import annotations
 
+import math
 import platform
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ class Vocabulary:
     ledger_rules: Collection[str] = ()
     ledger_decisions: Collection[str] = ()
     ledger_operations: Collection[str] = ()
+    key_rings: Collection[str] = ()
 
 
 class RequestSeries:
@@ -84,6 +86,7 @@ class Metrics:
         self._ledger_failures = self._counter(declared.LEDGER_FAILURES)
         self._revocations = self._gauge(declared.REVOCATIONS)
         self._revocations_age = self._gauge(declared.REVOCATIONS_AGE)
+        self._key_ring_age = self._gauge(declared.KEY_RING_AGE)
         self._storage_operations = self._counter(declared.STORAGE_OPERATIONS)
         self._storage_seconds = self._histogram(declared.STORAGE_SECONDS)
         self._manifests_refused = self._counter(declared.MANIFESTS_REFUSED)
@@ -157,6 +160,11 @@ class Metrics:
         """Say how many revocations are in force, and how long ago they were known to be all."""
         self._revocations.set(entries)
         self._revocations_age.set(age_seconds)
+
+    def key_ring_age(self, ring: str, age_seconds: float | None) -> None:
+        """Say how long ago a key ring was last confirmed by its source; None: it never was."""
+        known = self._key_ring_age.labels(_known(ring, self._words.key_rings))
+        known.set(math.nan if age_seconds is None else age_seconds)
 
     def storage(self, mount: str, operation: str, result: str, seconds: float) -> None:
         """Count and time one open or read of storage."""

@@ -20,12 +20,12 @@ from auth.encoding import base64url_decode
 from auth.jwk import private_jwk
 from auth.keys import Key, KeyRing
 from auth.renewal import Renewal, RenewalTransport
+from auth.renewed import renewed_claims
 from auth.request import Request
 from auth.rules.expressions import UrlRegex
 from auth.rules.url import Url
 from auth.scope import PathScope
 from auth.secret import Secret
-from auth.successor import successor
 from tests.auth.samples import HMAC_KEY, found, key_of
 from tests.parts import FOLDER, find_part
 from tests.trafficserver import (
@@ -139,7 +139,9 @@ def test_we_verify_what_it_renews(server: TrafficServer) -> None:
 
 def test_it_serves_with_our_renewals(server: TrafficServer) -> None:
     first = SIGNING.mint(renewed_by_cookie(), HMAC_KEY).reveal()
-    token = SIGNING.mint(successor(SIGNING.verify(found(first), RING), time.time()), ES256).reveal()
+    renewed = renewed_claims(SIGNING.verify(found(first), RING), time.time(), 600)
+    assert renewed is not None
+    token = SIGNING.mint(renewed, ES256).reveal()
     assert server.get(SIGNING_HOST, "/foo/bar/b.ts", {"Cookie": f"URISigningPackage={token}"})[0] == 200
 
 

@@ -152,3 +152,13 @@ def test_no_successor_outlives_the_session() -> None:
         ending = replace(usual.grant.claims, session_ends=ends)
         found = renewal_fields(one, replace(usual, grant=replace(usual.grant, claims=ending)), inbound(PATH), NOW + 10)
         assert [expiry(value) for _, value in found] == ([] if expires is None else [expires])
+
+
+def test_a_chain_of_successors_ends() -> None:
+    one = mount(by(RenewalTransport.COOKIE))
+    assert one.protection is not None
+    short = replace(one, protection=replace(one.protection, renewed_for=35))
+    usual = admission(one)
+    for later, expires in ((4, NOW + 34), (10, NOW + 35), (34.5, NOW + 35), (35, None)):
+        found = renewal_fields(short, usual, inbound(PATH), NOW + later)
+        assert [expiry(value) for _, value in found] == ([] if expires is None else [expires])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 from http import HTTPStatus
 
@@ -24,6 +25,7 @@ WORDS = Vocabulary(
     ledger_rules=("streams",),
     ledger_decisions=("kept",),
     ledger_operations=("load",),
+    key_rings=("main",),
 )
 
 
@@ -74,6 +76,16 @@ def test_what_the_ledger_says_is_counted_in_its_own_words() -> None:
     assert value(counted, "headgate_ledger_failures_total", operation=UNKNOWN) == 1
     assert value(counted, "headgate_revocations") == 3
     assert value(counted, "headgate_revocations_age_seconds") == 1.5
+
+
+def test_the_age_of_a_key_ring_is_known_or_not() -> None:
+    counted = metrics()
+    counted.key_ring_age("main", 2.5)
+    assert value(counted, "headgate_key_ring_age_seconds", ring="main") == 2.5
+    counted.key_ring_age("main", None)
+    assert math.isnan(value(counted, "headgate_key_ring_age_seconds", ring="main") or 0)
+    counted.key_ring_age("other", 1)
+    assert value(counted, "headgate_key_ring_age_seconds", ring=UNKNOWN) == 1
 
 
 def test_in_flight_goes_up_and_down() -> None:
@@ -133,6 +145,7 @@ def test_no_text_from_outside_becomes_a_label(text: str, status: int) -> None:
     counted.request(text, Kind.OTHER, status).record(0, 0)
     counted.token_decision(text, text, text)
     counted.storage(text, text, text, 0)
+    counted.key_ring_age(text, 0)
     counted.manifest_refused(text, text)
     allowed = {
         UNKNOWN,
@@ -140,6 +153,7 @@ def test_no_text_from_outside_becomes_a_label(text: str, status: int) -> None:
         *(word for field in ("mounts", "dialects", "manifest_reasons") for word in getattr(WORDS, field)),
         *WORDS.storage_operations,
         *WORDS.storage_results,
+        *WORDS.key_rings,
         *Kind,
         *Reason,
         *Outcome,
