@@ -22,4 +22,5 @@ class Exchange:
     dialect: str = ""
     token_id: str = ""
     session_id: str = ""
+    edge: str = ""  # the proven edge that asks, by its configured name
     started_at: float = field(default_factory=time.perf_counter)

@@ -31,6 +31,7 @@ RECORD = AccessRecord(
     dialect="jwt",
     token_id="session-7",
     session_id="s-1",
+    edge="edge-1",
     request_id="r-1",
 )
 
@@ -83,6 +84,7 @@ def test_a_line_names_everything_in_ecs_words() -> None:
         "headgate.dialect": "jwt",
         "headgate.token_id": "session-7",
         "headgate.session_id": "s-1",
+        "headgate.edge": "edge-1",
         "headgate.request_id": "r-1",
     }
 
