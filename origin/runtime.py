@@ -26,7 +26,12 @@ from origin.control.api_keys import ApiKey, ApiKeys, Permission
 from origin.control.revocations import RevocationDesk
 from origin.control.routes import add_control
 from origin.control.signing import Signer, Signers
+from origin.edge.edge_certificate import CertificateProof
+from origin.edge.edge_g2o import G2oProof
+from origin.edge.edge_identity import ProofResult
 from origin.edge.edge_proof import EdgeProof, Trust
+from origin.edge.edge_secret import SecretProof
+from origin.edge.edge_signature import SignatureProof
 from origin.edge.handler import PublicHandler
 from origin.edge.lifetimes import CachePolicy
 from origin.edge.manifest import Manifest, ManifestCodec
@@ -56,7 +61,7 @@ from origin.serving.forwarded import TrustedProxies
 from origin.serving.geo import GeoDatabase
 from origin.serving.inbound import read_request
 from origin.serving.observe import Observer
-from origin.settings.tree import Cors
+from origin.settings.tree import Cors, MountEdge
 from origin.storage.descriptors import DescriptorCache
 from origin.storage.mounts import open_store
 from origin.storage.observed import ObservedReader, Operation, Result
@@ -155,6 +160,7 @@ def _vocabulary(configured: settings.Settings) -> Vocabulary:
         manifest_reasons=REASONS,
         storage_operations=frozenset(Operation),
         storage_results=frozenset(Result),
+        edge_results=frozenset(ProofResult),
         ledger_rules=frozenset(Rule),
         ledger_decisions=frozenset(Decision),
         ledger_operations=frozenset(StoreOperation),
@@ -253,10 +259,6 @@ async def _open_mount(
 def _protection(mount: settings.Mount, configured: settings.Settings, rings: KeyRings) -> Protection | None:
     if mount.access == "open" or mount.keys is None:
         return None
-    proof: EdgeProof | None = None
-    if mount.edge.trust != "none":
-        words = tuple(secret.get_secret_value().encode() for secret in mount.edge.secrets)
-        proof = EdgeProof(Trust(mount.edge.trust), mount.edge.header.lower(), words)
     realm = realm_of(mount)
     return Protection(
         gate=Gate(realm),
@@ -264,7 +266,7 @@ def _protection(mount: settings.Mount, configured: settings.Settings, rings: Key
         propagation=Propagation(mount.propagate),
         token_name=mount.token_name,
         annex_i=mount.dash_define == "annex-i",
-        proof=proof,
+        proof=_proof(mount.edge),
         missed=_missed(configured, rings, realm),
         exchange=_exchange(mount),
         renewed_for=mount.session.max_seconds,
@@ -276,6 +278,22 @@ def _protection(mount: settings.Mount, configured: settings.Settings, rings: Key
             streams_unchecked=mount.limits.on_store_failure_streams == "allow",
         ),
     )
+
+
+def _proof(edge: MountEdge) -> EdgeProof | None:
+    if edge.trust == "none":
+        return None
+    trust, keys = Trust(edge.trust), edge.keys or ""
+    match edge.proof:
+        case "secret":
+            words = tuple(secret.get_secret_value().encode() for secret in edge.secrets)
+            return EdgeProof(trust, SecretProof(edge.header.lower(), words))
+        case "signature":
+            return EdgeProof(trust, SignatureProof.covering(keys, edge.components, edge.max_age_seconds))
+        case "g2o":
+            return EdgeProof(trust, G2oProof(keys))
+        case "certificate":
+            return EdgeProof(trust, CertificateProof(edge.names))
 
 
 def _playback(configured: settings.Settings, mounts: list[Mount], rings: KeyRings) -> Playback | None:

@@ -9,7 +9,9 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from auth import Accepted, Algorithm, Carriage, Claims, Gate, PathScope, Policy, Realm, Request
 from auth.keys import KeyRing
+from origin.edge.edge_identity import EdgeIdentity
 from origin.edge.edge_proof import EdgeProof, Trust
+from origin.edge.edge_secret import SecretProof
 from origin.edge.lifetimes import CachePolicy
 from origin.edge.mount import Mount, Propagation, Protection
 from origin.http.cors import CorsPolicy
@@ -22,6 +24,7 @@ from origin.storage.descriptors import DescriptorCache
 from origin.storage.memory import MemoryStore
 from origin.telemetry.metrics import Metrics, Vocabulary
 
+EDGE = EdgeIdentity("secret")
 SECRET = "an-edge-secret-of-32-characters!"
 RING = KeyRing([new_key(Algorithm.HS256, "k1")])
 GATE = Gate(Realm("/vod", (Accepted("jwt", Carriage("token")),), Policy()))
@@ -49,7 +52,7 @@ def open_mount(store: MemoryStore) -> Mount:
 
 def signed_mount(store: MemoryStore, propagation: Propagation = Propagation.QUERY, trust: Trust | None = None) -> Mount:
     """A signed mount over `store`; with `trust` there is an edge in front, which knows `SECRET`."""
-    proof = None if trust is None else EdgeProof(trust, "x-edge", (SECRET.encode(),))
+    proof = None if trust is None else EdgeProof(trust, SecretProof("x-edge", (SECRET.encode(),)))
     protection = Protection(GATE, lambda: RING, propagation, "token", annex_i=False, proof=proof)
     return replace(open_mount(store), name=VOD, protection=protection)
 

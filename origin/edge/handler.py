@@ -16,6 +16,8 @@ from auth.dialects.uri_signing import NAME as URI_SIGNING
 from auth.uri_signing_codes import code_of
 from origin.edge.admission import Admission, admit_with_new_keys
 from origin.edge.content_keys import LICENCE_METHODS, MAX_REQUEST_BYTES, answer_keys, asks_for_keys, asks_for_licences
+from origin.edge.edge_identity import EdgeIdentity
+from origin.edge.edge_proof import prove
 from origin.edge.lifetimes import MANIFESTS, Audience, not_found_headers
 from origin.edge.manifests import Manifests, MissingError, TooLargeError, Viewing
 from origin.edge.mount import Mount
@@ -156,7 +158,7 @@ class PublicHandler:
         try:
             reply = await self._below(mount, inbound, exchange, now)
         except Exception as error:  # as above; here the mount's CORS fields go with it
-            reply = self._fault(error, exchange)
+            reply = self._fault(error, exchange).with_headers(*_challenge(mount, error))
         return self._dressed(reply, exchange)
 
     def _dressed(self, reply: Reply, exchange: Exchange) -> Reply:
@@ -169,7 +171,10 @@ class PublicHandler:
         return Reply(reply.status, headers, reply.body, reply.must_close)
 
     async def _below(self, mount: Mount, inbound: Inbound, exchange: Exchange, now: float) -> Reply:
-        admission = await self._admit(mount, inbound, exchange, now)
+        edge = await self._proven(mount, inbound, exchange, now)
+        if edge is not None and edge.client is not None:
+            exchange.inbound = inbound = inbound.asked_for(edge.client)
+        admission = await self._admit(mount, inbound, exchange, now, edge)
         path = admission.path
         target = self._target_of(path) if len(path) <= _KEPT_AT_MOST else parse_target(path, self._names)
         if target.mount != mount.name.prefix:
@@ -190,9 +195,21 @@ class PublicHandler:
             return _not_there(admission.audience, exchange)
         return _with_renewal(reply, renewal_fields(mount, admission, inbound, now))
 
-    async def _admit(self, mount: Mount, inbound: Inbound, exchange: Exchange, now: float) -> Admission:
+    async def _proven(self, mount: Mount, inbound: Inbound, exchange: Exchange, now: float) -> EdgeIdentity | None:
+        """The mount's edge, if it is who asks. Once per request: a nonce is used up by it."""
+        protection = mount.protection
+        if protection is None or protection.proof is None:
+            return None
+        first_use, told = partial(self._ledger.first_use, mount.label), partial(self._observer.proved, mount.label)
+        edge = await prove(protection.proof, inbound, protection.rings(), now, first_use, told)
+        exchange.edge = "" if edge is None else edge.name
+        return edge
+
+    async def _admit(
+        self, mount: Mount, inbound: Inbound, exchange: Exchange, now: float, edge: EdgeIdentity | None
+    ) -> Admission:
         try:
-            admission = await admit_with_new_keys(mount, inbound, now)
+            admission = await admit_with_new_keys(mount, inbound, now, edge)
         except Denied as denied:
             self._decided(mount.label, "", denied.reason.value)
             _note_dialect(exchange, denied.dialect, denied)
@@ -246,6 +263,12 @@ def _note_dialect(exchange: Exchange, dialect: str, refusal: Denied | None) -> N
     exchange.dialect = dialect
     if dialect == URI_SIGNING:
         exchange.uri_signing = code_of(refusal)
+
+
+def _challenge(mount: Mount, error: Exception) -> tuple[Header, ...]:
+    """How an edge could have proven itself, where that would have been enough."""
+    proof = None if mount.protection is None else mount.protection.proof
+    return proof.challenge(error) if proof is not None and isinstance(error, Denied) else ()
 
 
 def _with_renewal(reply: Reply, fields: tuple[Header, ...]) -> Reply:

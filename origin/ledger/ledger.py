@@ -84,6 +84,17 @@ class Ledger:
         if asked.claims.one_time:
             await self._check_use(asked, asked.claims)
 
+    async def first_use(self, mount: str, name: str, seconds: float) -> bool:
+        """Whether an edge shows this for the first time below a mount; it is remembered for `seconds`.
+
+        Denied(STORE_UNAVAILABLE) when the store cannot tell. Names of tokens are others, even if they are spelt alike.
+        """
+        try:
+            return await self._store.first_use(f"{mount} edge", name, seconds)
+        except LedgerUnavailable:
+            self._recorder.ledger_failed(StoreOperation.FIRST_USE)
+            raise Denied(Reason.STORE_UNAVAILABLE) from None
+
     def list(self) -> tuple[Revocation, ...]:
         """What is revoked here now."""
         return tuple(self._known.in_force(self._clock()))

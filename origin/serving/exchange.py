@@ -23,4 +23,5 @@ class Exchange:
     uri_signing: str = ""  # the code of RFC 9246 §6.4, when a token of that format was judged
     token_id: str = ""
     session_id: str = ""
+    edge: str = ""  # the proven edge that asks, by its configured name
     started_at: float = field(default_factory=time.perf_counter)

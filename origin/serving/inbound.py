@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from dataclasses import field as attribute
+from functools import partial
 
 from aiohttp import ClientError, web
 from multidict import CIMultiDictProxy
 
-from auth.request import Request
+from auth.request import Place, Request
 from origin.http.proxy_protocol import ProxyHeader
 from origin.serving.edge_facts import NO_FACTS, EdgeFacts
-from origin.serving.forwarded import TrustedProxies, address_of
+from origin.serving.forwarded import Address, TrustedProxies, address_of
 
 # RFC 3986 §3.2.2 as far as DNS goes; an empty port is allowed and means nothing (§3.2.3).
 _AUTHORITY = re.compile(r"(?:[A-Za-z0-9._~-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?")
@@ -36,18 +38,31 @@ class RefusedRequestError(Exception):
         self.detail = detail
 
 
+def _nowhere(_client: Address) -> Place:
+    return Place()
+
+
 @dataclass(frozen=True, slots=True)
 class Inbound:
-    """One request as values: the facts a token is judged on, and its header fields."""
+    """One request as values: the facts a token is judged on, and its header fields.
+
+    `place_of` says where another address would be that had sent the same fields.
+    """
 
     facts: Request
     fields: CIMultiDictProxy[str]
     body: bytes = b""  # see `with_body`
+    is_from_proxy: bool = False  # the peer is a proxy that is believed
+    place_of: Callable[[Address], Place] = attribute(default=_nowhere, repr=False)
 
     @property
     def method(self) -> str:
         """The method, upper case as received."""
         return self.facts.method
+
+    def asked_for(self, client: Address) -> Inbound:
+        """The same request, asked for a viewer at this address."""
+        return replace(self, facts=replace(self.facts, client=client, place=self.place_of(client)))
 
     def field(self, name: str) -> str | None:
         """A header field's value; repeated fields are joined as RFC 9110 §5.2 says."""
@@ -88,7 +103,7 @@ def read_request(
         place=edge_facts.place(headers, client, is_trusted=is_trusted),
         tls=edge_facts.tls(headers, _alpn(request), is_trusted=is_trusted),
     )
-    return Inbound(facts, headers)
+    return Inbound(facts, headers, is_trusted, partial(edge_facts.place, headers, is_trusted=is_trusted))
 
 
 def _alpn(request: web.BaseRequest) -> str | None:

@@ -24,6 +24,10 @@ class Observer:
         """A request has been read."""
         self._metrics.in_flight.inc()
 
+    def proved(self, mount: str, result: str) -> None:
+        """A proof of being the mount's edge was looked for."""
+        self._metrics.edge_proof(mount, result)
+
     def finished(self, request: web.BaseRequest, exchange: Exchange, delivery: Delivery | None) -> None:
         """It has been answered, or its connection is gone (`delivery` None: before anything was sent)."""
         self._metrics.in_flight.dec()
@@ -56,5 +60,6 @@ def _record(request: web.BaseRequest, exchange: Exchange, status: int, sent: int
         uri_signing=exchange.uri_signing,
         token_id=exchange.token_id,
         session_id=exchange.session_id,
+        edge=exchange.edge,
         request_id=exchange.request_id,
     )

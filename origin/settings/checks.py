@@ -15,6 +15,7 @@ from origin.settings.tree import Mount, Settings
 
 RESERVED_PREFIXES = ("/time", "/.well-known", "/playback", "/player")
 KEY_SOURCES = ("file", "env", "jwks", "redis")
+_NAMES_A_PATH = frozenset({"@path", "@request-target", "@target-uri"})
 _EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104  # compared with, not listened on
 
 
@@ -44,6 +45,7 @@ def findings(settings: Settings, dialects: Collection[str]) -> Iterator[Finding]
         yield from _ring_findings(at, mount, settings.keyrings)
         yield from _cors_findings(at, mount)
         yield from _edge_findings(at, mount)
+        yield from _proof_findings(at, mount, settings)
         yield from _limit_findings(at, mount)
         yield from _session_findings(at, mount, settings.keyrings)
 
@@ -159,14 +161,40 @@ def _cors_findings(at: str, mount: Mount) -> Iterator[Finding]:
 
 def _edge_findings(at: str, mount: Mount) -> Iterator[Finding]:
     edge, key = mount.edge, f"{at}.edge.secrets"
-    if edge.trust != "none" and not edge.secrets:
+    if edge.trust != "none" and edge.proof == "secret" and not edge.secrets:
         problem = Problem(key, f'needs a secret when trust is "{edge.trust}"', "16 characters or more")
-        yield Finding(problem, (f"{at}.edge.trust",))
-    if edge.trust == "none" and edge.secrets:
+        yield Finding(problem, (f"{at}.edge.trust", f"{at}.edge.proof"))
+    if edge.proof != "secret" and edge.secrets:
+        yield Finding(Problem(key, f'has no effect when proof is "{edge.proof}"', "remove it"), (f"{at}.edge.proof",))
+    if edge.trust == "none" and edge.proof == "secret" and edge.secrets:
         problem = Problem(key, 'has no effect while trust is "none"', 'set trust to "verifies" or "asks"')
         yield Finding(problem, (f"{at}.edge.trust",))
     if len({secret.get_secret_value() for secret in edge.secrets}) < len(edge.secrets):
         yield Finding(Problem(key, "holds the same secret twice"))
+
+
+def _proof_findings(at: str, mount: Mount, settings: Settings) -> Iterator[Finding]:
+    edge, key, reads = mount.edge, f"{at}.edge", (f"{at}.edge.proof",)
+    if edge.trust == "none" and edge.proof != "secret":
+        hint = 'set trust to "verifies" or "asks"'
+        yield Finding(Problem(f"{key}.proof", 'has no effect while trust is "none"', hint), (f"{key}.trust",))
+    has_keys = edge.proof in {"signature", "g2o"}
+    if has_keys and edge.keys is None:
+        problem = Problem(f"{key}.keys", f'is required when proof is "{edge.proof}"', "name a key ring of the edges")
+        yield Finding(problem, reads)
+    if edge.keys is not None and edge.keys not in settings.keyrings:
+        hint = did_you_mean(edge.keys, settings.keyrings) or f"add a table [keyrings.{edge.keys}]"
+        problem = Problem(f"{key}.keys", f'names the key ring "{edge.keys}", which does not exist', hint)
+        yield Finding(problem, (f"keyrings.{edge.keys}",))
+    if not _NAMES_A_PATH & set(edge.components):
+        yield Finding(Problem(f"{key}.components", "cover no path", 'add "@path"'))
+    if edge.proof == "certificate" and not edge.names:
+        yield Finding(Problem(f"{key}.names", 'is required when proof is "certificate"', "name the edges"), reads)
+    if edge.proof != "certificate" and edge.names:
+        yield Finding(Problem(f"{key}.names", f'has no effect when proof is "{edge.proof}"', "remove it"), reads)
+    if edge.proof == "certificate" and not settings.public.trusted_proxies:
+        problem = Problem(f"{key}.proof", "needs public.trusted_proxies, which pass certificates on")
+        yield Finding(problem, ("public.trusted_proxies",))
 
 
 def _limit_findings(at: str, mount: Mount) -> Iterator[Finding]:

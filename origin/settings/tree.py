@@ -13,6 +13,7 @@ from origin.settings.values import (
     MAX_SECONDS,
     Authority,
     ByteCount,
+    CertificateName,
     Count,
     EdgeSecret,
     File,
@@ -31,6 +32,7 @@ from origin.settings.values import (
     RingName,
     Seconds,
     Sha256,
+    SignedComponent,
     Storage,
     Timeout,
     Variable,
@@ -53,6 +55,7 @@ DashDefine = Literal["rewrite", "annex-i"]
 Trust = Literal["none", "verifies", "asks"]
 StreamPolicy = Literal["reject", "evict"]
 OnStoreFailure = Literal["deny", "allow"]
+Proof = Literal["secret", "signature", "g2o", "certificate"]
 Exchange = Literal["never", "external", "always"]
 
 
@@ -220,6 +223,30 @@ class MountEdge(Table):
         description="What the edge proves itself with, 16 characters or more; two during a change.",
     )
     header: HeaderName = Field("X-Headgate-Edge", description="Request header field that carries the edge's secret.")
+    proof: Proof = Field(
+        "secret",
+        description="How the edge proves itself: a `secret` in a header field; a `signature` over each request "
+        "(RFC 9421) with a nonce; Akamai's `g2o` signature, whose client address tokens are then judged by; or a "
+        "client `certificate`, in the `Client-Cert` field (RFC 9440) of trusted proxies.",
+    )
+    keys: RingName | None = Field(
+        None, description="Name of the edges' own key ring, for the proofs `signature` and `g2o` (SHARED keys)."
+    )
+    components: tuple[SignedComponent, ...] = Field(
+        ("@method", "@authority", "@path", "@query"),
+        min_length=1,
+        max_length=32,
+        description="What a `signature` covers at least: components of RFC 9421, header fields in lower case.",
+    )
+    max_age_seconds: Annotated[int, Field(strict=True, ge=1, le=3600)] = Field(
+        60, description="How old a `signature` may be; for `g2o` it is always 30 seconds."
+    )
+    names: tuple[CertificateName, ...] = Field(
+        (),
+        max_length=64,
+        description="Whose `certificate` is an edge's: DNS names or URIs of its subject, or `sha256:` and the "
+        "fingerprint in hexadecimal.",
+    )
 
 
 class MountLimits(Table):

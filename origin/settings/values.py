@@ -21,6 +21,8 @@ _PREFIX = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
 _REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 _REDIS_DATABASE = re.compile(r"(/[0-9]{0,9})?")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+_FINGERPRINT = re.compile(r"sha256:[0-9A-Fa-f]{64}")
+_CERTIFICATE_NAME = re.compile(r"[A-Za-z0-9*._~:/@-]{1,128}")
 _SECRET = re.compile(r"[\x21-\x7e]{16,256}")
 
 
@@ -101,6 +103,13 @@ def _redis_url(value: SecretStr) -> SecretStr:
 def _edge_secret(value: SecretStr) -> SecretStr:
     if _SECRET.fullmatch(value.get_secret_value()) is None:
         raise ValueError("should be 16 to 256 visible ASCII characters, without spaces")
+    return value
+
+
+def _certificate_name(value: str) -> str:
+    is_fingerprint = value.lower().startswith("sha256:")
+    if (_FINGERPRINT if is_fingerprint else _CERTIFICATE_NAME).fullmatch(value) is None:
+        raise ValueError('should be a DNS name, a URI, or "sha256:" and 64 hexadecimal digits')
     return value
 
 
@@ -227,6 +236,11 @@ RedisKey = Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,256}$")]
 JwksUrl = Annotated[str, AfterValidator(_jwks_url)]
 Variable = Annotated[str, AfterValidator(_variable)]
 EdgeSecret = Annotated[SecretStr, AfterValidator(_edge_secret)]
+SignedComponent = Annotated[
+    str,
+    Field(pattern=r"^(@(method|authority|scheme|path|query|request-target|target-uri)|[a-z0-9!#$%&'*+.^_`|~-]{1,64})$"),
+]
+CertificateName = Annotated[str, AfterValidator(_certificate_name)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 RingName = Annotated[str, Field(pattern=r"^[a-z0-9]+([_-][a-z0-9]+)*$", max_length=64)]

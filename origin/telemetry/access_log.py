@@ -20,6 +20,7 @@ from origin.telemetry.redaction import Redactor, redact_text
 _MAX_TARGET = 2048  # characters that are written of each client text
 _MAX_AGENT = 256
 _MAX_WORD = 64
+_MAX_EDGE = 128
 _BATCH = 512
 # How long lines may wait for others: waking the thread for every line would cost the loop more than writing it does.
 _GATHER_SECONDS = 0.05
@@ -46,6 +47,7 @@ class AccessRecord:
     uri_signing: str = ""
     token_id: str = ""
     session_id: str = ""
+    edge: str = ""
     request_id: str = ""
 
 
@@ -82,6 +84,7 @@ def line(record: AccessRecord, redactor: Redactor) -> bytes:
         "s-uri-signing": record.uri_signing,
         "headgate.token_id": _text(redact_text(record.token_id), _MAX_WORD),
         "headgate.session_id": _text(redact_text(record.session_id), _MAX_WORD),
+        "headgate.edge": _text(record.edge, _MAX_EDGE),
         "headgate.request_id": _text(record.request_id, _MAX_WORD),
     }
     fields.update((name, value) for name, value in optional.items() if value)

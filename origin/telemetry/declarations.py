@@ -88,6 +88,12 @@ TOKEN_DECISIONS = Declaration(
     'Decisions about tokens, by dialect and reason; the reason "ok" admits.',
     ("mount", "dialect", "reason"),
 )
+EDGE_PROOFS = Declaration(
+    "headgate_edge_proofs_total",
+    MetricType.COUNTER,
+    "Requests below mounts with an edge in front, by what came of its proof; all but `ok` are a viewer's.",
+    ("mount", "result"),
+)
 LEDGER_DECISIONS = Declaration(
     "headgate_ledger_decisions_total",
     MetricType.COUNTER,
@@ -161,6 +167,7 @@ DECLARATIONS = (
     L2_SECONDS,
     L2_BREAKER,
     TOKEN_DECISIONS,
+    EDGE_PROOFS,
     LEDGER_DECISIONS,
     LEDGER_FAILURES,
     REVOCATIONS,

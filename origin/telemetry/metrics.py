@@ -36,6 +36,7 @@ class Vocabulary:
     manifest_reasons: Collection[str] = ()
     storage_operations: Collection[str] = ()
     storage_results: Collection[str] = ()
+    edge_results: Collection[str] = ()
     ledger_rules: Collection[str] = ()
     ledger_decisions: Collection[str] = ()
     ledger_operations: Collection[str] = ()
@@ -82,6 +83,7 @@ class Metrics:
         self._l2_seconds = self._histogram(declared.L2_SECONDS)
         self._l2_breaker = self._gauge(declared.L2_BREAKER)
         self._token_decisions = self._counter(declared.TOKEN_DECISIONS)
+        self._edge_proofs = self._counter(declared.EDGE_PROOFS)
         self._ledger_decisions = self._counter(declared.LEDGER_DECISIONS)
         self._ledger_failures = self._counter(declared.LEDGER_FAILURES)
         self._revocations = self._gauge(declared.REVOCATIONS)
@@ -143,6 +145,11 @@ class Metrics:
             if known == words:
                 self._decisions[words] = counter
         counter.inc()
+
+    def edge_proof(self, mount: str, result: str) -> None:
+        """Count what came of looking for an edge's proof."""
+        known_result = _known(result, self._words.edge_results)
+        self._edge_proofs.labels(_known(mount, self._words.mounts), known_result).inc()
 
     def ledger_decided(self, mount: str, rule: str, decision: str) -> None:
         """Count what a rule about what is remembered of tokens made of a request."""

@@ -10,9 +10,8 @@ from origin.edge.admission import admit, admit_with_new_keys
 from origin.edge.edge_proof import Trust
 from origin.edge.lifetimes import Audience
 from origin.storage.memory import MemoryStore
-from tests.edge_parts import RING, SECRET, inbound, open_mount, signed_mount, token
+from tests.edge_parts import EDGE, RING, inbound, open_mount, signed_mount, token
 
-EDGE = ("X-Edge", SECRET)
 STORE = MemoryStore()
 
 
@@ -33,8 +32,8 @@ def test_an_open_mount_asks_nothing() -> None:
     ],
 )
 def test_a_token_is_taken_off(trust: Trust | None, is_edge: bool, audience: Audience) -> None:
-    asked = inbound("/vod/a.ts", *([EDGE] if is_edge else []), query=f"a=b&token={token()}")
-    admission = admit(signed_mount(STORE, trust=trust), asked, time.time())
+    asked = inbound("/vod/a.ts", query=f"a=b&token={token()}")
+    admission = admit(signed_mount(STORE, trust=trust), asked, time.time(), EDGE if is_edge else None)
     assert admission.grant is not None
     assert (admission.audience, admission.path, admission.query) == (audience, "/vod/a.ts", "a=b")
 
@@ -42,19 +41,19 @@ def test_a_token_is_taken_off(trust: Trust | None, is_edge: bool, audience: Audi
 @pytest.mark.parametrize("trust", [None, Trust.ASKS, Trust.VERIFIES])
 @pytest.mark.parametrize("is_edge", [True, False])
 def test_only_a_proven_edge_that_verifies_needs_none(trust: Trust | None, is_edge: bool) -> None:
-    mount, asked = signed_mount(STORE, trust=trust), inbound("/vod/a.ts", *([EDGE] if is_edge else []))
+    mount, asked, edge = signed_mount(STORE, trust=trust), inbound("/vod/a.ts"), EDGE if is_edge else None
     if trust is Trust.VERIFIES and is_edge:
-        assert admit(mount, asked, time.time()).grant is None
+        assert admit(mount, asked, time.time(), edge).grant is None
     else:
         with pytest.raises(Denied) as denied:
-            admit(mount, asked, time.time())
+            admit(mount, asked, time.time(), edge)
         assert denied.value.reason is Reason.ABSENT
 
 
 def test_a_bad_token_is_refused_to_an_edge_too() -> None:
-    asked = inbound("/vod/a.ts", EDGE, query="token=x.y.z")
+    asked = inbound("/vod/a.ts", query="token=x.y.z")
     with pytest.raises(Denied):
-        admit(signed_mount(STORE, trust=Trust.VERIFIES), asked, time.time())
+        admit(signed_mount(STORE, trust=Trust.VERIFIES), asked, time.time(), EDGE)
 
 
 @pytest.mark.parametrize("finds", [True, False])

@@ -4,6 +4,7 @@ import pytest
 
 from cache import Cache, MemoryTier, Policy
 from origin.edge.admission import admit
+from origin.edge.edge_identity import EdgeIdentity
 from origin.edge.edge_proof import Trust
 from origin.edge.manifest import MAX_MANIFEST_BYTES, Manifest, ManifestCodec
 from origin.edge.manifests import Manifests, MissingError, TooLargeError, Viewing
@@ -16,11 +17,10 @@ from origin.serving.exchange import Exchange
 from origin.storage.memory import MemoryStore
 from origin.storage.store import StoreError
 from tests.clock import Clock
-from tests.edge_parts import OPEN, SECRET, VOD, inbound, open_mount, signed_mount, token
+from tests.edge_parts import EDGE, OPEN, VOD, inbound, open_mount, signed_mount, token
 
 PLAYLIST = b"#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXTINF:6,\nhttp://cdn.example/vod/1.ts\n#EXTINF:6,\n1.ts\n"
 NOW = 1_800_000_000.0
-EDGE = ("X-Edge", SECRET)
 
 
 class Room:
@@ -34,9 +34,16 @@ class Room:
         cache = Cache(ManifestCodec(), MemoryTier[Manifest](2**24), None, clock, policy)
         self.manifests = Manifests(cache, lambda mount, reason: self.refused.append((mount, reason)))
 
-    async def ask(self, mount: Mount, *fields: tuple[str, str], name: str = "a/i.m3u8", query: str = "") -> Reply:
+    async def ask(
+        self,
+        mount: Mount,
+        *fields: tuple[str, str],
+        name: str = "a/i.m3u8",
+        query: str = "",
+        edge: EdgeIdentity | None = None,
+    ) -> Reply:
         asked = inbound(f"{mount.label}/{name}", *fields, query=query)
-        admission = admit(mount, asked, NOW)
+        admission = admit(mount, asked, NOW, edge)
         viewing = Viewing(mount, (OPEN, VOD), parse_target(admission.path, [OPEN, VOD]), admission, asked)
         exchange = Exchange("id")
         reply = await self.manifests.answer(viewing, exchange, NOW)
@@ -90,7 +97,7 @@ async def test_missing(room: Room) -> None:
 @pytest.mark.parametrize("propagation", Propagation)
 async def test_an_edge_may_keep_only_what_holds_no_token(room: Room, propagation: Propagation) -> None:
     mount, text = signed_mount(room.store, propagation, Trust.ASKS), token(NOW)
-    reply = await room.ask(mount, EDGE, query=f"token={text}")
+    reply = await room.ask(mount, query=f"token={text}", edge=EDGE)
     has_token = text in body(reply).decode() or any(text in value for _, value in reply.headers)
     assert ("CDN-Cache-Control" in dict(reply.headers)) != has_token
 

@@ -257,3 +257,20 @@ async def test_it_follows_the_store_and_tells_how_old_its_knowledge_is(bench: Be
     with suppress(asyncio.CancelledError):
         await following
     await bench.ledger.close()
+
+
+async def test_what_an_edge_shows_is_told_apart_from_tokens_and_by_mount(bench: Bench) -> None:
+    assert await bench.ledger.first_use("/vod", "t1", 60)
+    assert not await bench.ledger.first_use("/vod", "t1", 60)
+    assert await bench.ledger.first_use("/live", "t1", 60)
+    assert await bench.refusal(ONCE) is None
+    bench.clock.now += 60
+    assert await bench.ledger.first_use("/vod", "t1", 60)
+
+
+async def test_without_a_store_nothing_that_an_edge_shows_is_new(bench: Bench) -> None:
+    bench.store.is_away = True
+    with pytest.raises(Denied) as denied:
+        await bench.ledger.first_use("/vod", "t1", 60)
+    assert denied.value.reason is Reason.STORE_UNAVAILABLE
+    assert bench.tally.failures[StoreOperation.FIRST_USE] == 1

@@ -8,6 +8,8 @@ from aiohttp.http import HttpVersion
 from aiohttp.test_utils import make_mocked_request
 from multidict import CIMultiDict
 
+from auth.request import Place
+from origin.serving.edge_facts import EdgeFacts, FieldNames
 from origin.serving.forwarded import TrustedProxies
 from origin.serving.inbound import Inbound, RefusedRequestError, read_request
 
@@ -85,3 +87,18 @@ async def test_fields_and_cookies() -> None:
     assert inbound.field("range") is None
     assert ("accept", "q") in inbound.facts.headers
     assert inbound.method == "GET"
+
+
+async def test_a_proxy_that_is_believed_is_told_apart() -> None:
+    assert (await read()).is_from_proxy
+    assert not (await read(peer="192.0.2.1")).is_from_proxy
+
+
+async def test_asked_for_another_viewer_the_place_is_that_viewers() -> None:
+    facts = EdgeFacts(FieldNames(), lambda client: Place(country="CA" if client.is_private else "FR"))
+    made = make_mocked_request("GET", "/vod/a", CIMultiDict([("Host", "a")]))
+    asked = read_request(made.clone(remote="10.0.0.1"), METHODS, PROXIES, facts)
+    viewer = ip_address("8.8.8.8")
+    other = asked.asked_for(viewer)
+    assert (asked.facts.place.country, other.facts.place.country, other.facts.client) == ("CA", "FR", viewer)
+    assert other.facts.path == asked.facts.path

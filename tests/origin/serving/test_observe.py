@@ -45,3 +45,10 @@ def test_without_an_access_log_requests_are_counted_all_the_same() -> None:
     observer.began()
     observer.finished(make_mocked_request("GET", "/"), Exchange("id"), None)
     assert metrics.registry.get_sample_value("headgate_requests_in_flight") == 0
+
+
+def test_a_proof_of_an_edge_is_counted() -> None:
+    metrics = Metrics(Vocabulary(mounts={"/vod"}, edge_results={"replayed"}), "1")
+    Observer(metrics, None).proved("/vod", "replayed")
+    labels = {"mount": "/vod", "result": "replayed"}
+    assert metrics.registry.get_sample_value("headgate_edge_proofs_total", labels) == 1

@@ -9,6 +9,9 @@ import pytest
 from origin.settings import Problem, SettingsError, parse
 
 RINGS = {"main": {"file": "keys.json"}}
+SIGNATURE = {"trust": "asks", "proof": "signature", "keys": "main"}
+CERTIFICATE = {"trust": "asks", "proof": "certificate"}
+PROXIES = {"trusted_proxies": ["127.0.0.1/32"]}
 SIGNED = {"prefix": "/vod", "storage": "memory:", "access": "signed", "keys": "main"}
 OPEN = {"prefix": "/vod", "storage": "memory:", "access": "open"}
 NAMED = {"origins": ["https://a.example"]}
@@ -49,6 +52,13 @@ def judge(tables: dict[str, object]) -> tuple[Problem, ...]:
         (SIGNED | {"edge": {"trust": "verifies"}}, "mount[0].edge.secrets"),
         (SIGNED | {"edge": {"secrets": [SECRET]}}, "mount[0].edge.secrets"),
         (SIGNED | {"edge": {"trust": "asks", "secrets": [SECRET, SECRET]}}, "mount[0].edge.secrets"),
+        (SIGNED | {"edge": {"proof": "g2o", "keys": "main"}}, "mount[0].edge.proof"),
+        (SIGNED | {"edge": {"trust": "asks", "proof": "signature"}}, "mount[0].edge.keys"),
+        (SIGNED | {"edge": {"trust": "asks", "proof": "g2o", "keys": "mian"}}, "mount[0].edge.keys"),
+        (SIGNED | {"edge": SIGNATURE | {"components": ["@method"]}}, "mount[0].edge.components"),
+        (SIGNED | {"edge": SIGNATURE | {"secrets": [SECRET]}}, "mount[0].edge.secrets"),
+        (SIGNED | {"edge": SIGNATURE | {"names": ["a"]}}, "mount[0].edge.names"),
+        (SIGNED | {"edge": {"trust": "asks", "proof": "certificate", "names": ["a"]}}, "mount[0].edge.proof"),
         (SIGNED | {"session": {"keys": "mian"}}, "mount[0].session.keys"),
         (SIGNED | {"session": {"ttl_seconds": 20, "renew_seconds": 21}}, "mount[0].session.renew_seconds"),
         (SIGNED | {"session": {"ttl_seconds": 20, "max_seconds": 19}}, "mount[0].session.ttl_seconds"),
@@ -68,6 +78,8 @@ def test_one_rule_broken(mount: dict[str, object], key: str) -> None:
         SIGNED | {"propagate": "cookie", "cors": {"origins": []}},
         SIGNED | {"edge": {"trust": "asks", "secrets": [SECRET, SECRET + "2"]}},
         SIGNED | {"content_keys": "content-keys.json"},
+        SIGNED | {"edge": SIGNATURE | {"components": ["@target-uri", "x-a"], "max_age_seconds": 1}},
+        SIGNED | {"edge": SIGNATURE | {"proof": "g2o"}},
         SIGNED | {"limits": {"max_streams": 2, "stream_policy": "evict", "lease_seconds": 5}},
         SIGNED | {"session": {"keys": "main", "ttl_seconds": 1, "max_seconds": 1}},
     ],
@@ -131,3 +143,10 @@ def test_something_is_mounted() -> None:
 def test_listeners_need_two_places(public: dict[str, object], admin: dict[str, object], collides: bool) -> None:
     problems = judge({"public": public, "admin": admin, "mount": [OPEN]})
     assert [problem.key for problem in problems] == ["admin.port"] * collides
+
+
+@pytest.mark.parametrize(("names", "keys"), [(["a"], []), ([], ["mount[0].edge.names"])])
+def test_certificates_are_known_by_name(names: list[str], keys: list[str]) -> None:
+    mount = SIGNED | {"edge": CERTIFICATE | {"names": names}}
+    tables: dict[str, object] = {"public": PROXIES, "keyrings": RINGS, "mount": [mount]}
+    assert [problem.key for problem in judge(tables)] == keys

@@ -48,7 +48,7 @@ def test_the_sample_is_valid_with_what_is_commented_out() -> None:
     text = text.replace('trust = "none"', 'trust = "asks"')
     tables = tomllib.loads(text)
     rings = {source: {source: tables["keyrings"]["main"][source]} for source in KEY_SOURCES}
-    settings = parse(tables | {"keyrings": rings | {"main": rings["file"]}}, Path("/"))
+    settings = parse(tables | {"keyrings": rings | {"main": rings["file"], "edges": rings["file"]}}, Path("/"))
     assert settings.cache.redis
     assert settings.mount[0].edge.secrets
     assert settings.keyrings["jwks"].jwks

@@ -32,6 +32,7 @@ RECORD = AccessRecord(
     uri_signing="200",
     token_id="session-7",
     session_id="s-1",
+    edge="edge-1",
     request_id="r-1",
 )
 
@@ -85,6 +86,7 @@ def test_a_line_names_everything_in_ecs_words() -> None:
         "s-uri-signing": "200",
         "headgate.token_id": "session-7",
         "headgate.session_id": "s-1",
+        "headgate.edge": "edge-1",
         "headgate.request_id": "r-1",
     }
 

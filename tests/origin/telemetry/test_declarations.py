@@ -15,6 +15,7 @@ from auth import DIALECTS, Algorithm, Claims, Gate, KeyRing, PathScope, Realm, R
 from cache.outcome import BreakerState, Event, Outcome
 from cache.outcome import Operation as SharedOperation
 from cache.outcome import Result as SharedResult
+from origin.edge.edge_identity import ProofResult
 from origin.edge.manifest import MAX_MANIFEST_BYTES
 from origin.keystore.file import add_key
 from origin.keystore.generate import new_key
@@ -48,6 +49,7 @@ VALUES: dict[str, set[str]] = {
     "headgate_l2_operations_total operation": set(SharedOperation),
     "headgate_l2_operations_total result": set(SharedResult),
     "headgate_l2_operation_seconds operation": set(SharedOperation),
+    "headgate_edge_proofs_total result": set(ProofResult),
     "headgate_ledger_decisions_total rule": set(Rule),
     "headgate_ledger_decisions_total decision": set(Decision),
     "headgate_ledger_failures_total operation": set(StoreOperation),
@@ -114,7 +116,9 @@ def settings(folder: Path) -> Settings:
         "cache": {"memory_bytes": "16KiB", "redis": f"redis://127.0.0.1:{free_port()}/0"},
         "keyrings": {"main": {"file": "keys.json"}},
         "mount": [
-            mount | {"prefix": "/vod", "access": "signed", "keys": "main", "limits": {"max_streams": 2}},
+            mount
+            | {"prefix": "/vod", "access": "signed", "keys": "main", "limits": {"max_streams": 2}}
+            | {"edge": {"trust": "asks", "secrets": ["an-edge-secret-of-length"]}},
             mount | {"prefix": "/open", "access": "open"},
         ],
     }
@@ -207,6 +211,7 @@ TOLD: list[tuple[str, dict[str, str]]] = [
     ("headgate_token_decisions_total", {"mount": "/vod", "dialect": "jwt", "reason": "ok"}),
     ("headgate_token_decisions_total", {"mount": "/vod", "reason": "token_absent"}),
     ("headgate_token_decisions_total", {"mount": "/vod", "reason": "key_unknown"}),
+    ("headgate_edge_proofs_total", {"mount": "/vod", "result": "absent"}),
     ("headgate_ledger_decisions_total", {"mount": "/vod", "rule": "streams", "decision": "unnamed"}),
     ("headgate_ledger_failures_total", {"operation": "load"}),
     ("headgate_revocations_age_seconds", {}),

@@ -22,6 +22,7 @@ WORDS = Vocabulary(
     manifest_reasons=("too_large",),
     storage_operations=("open",),
     storage_results=("ok",),
+    edge_results=("ok",),
     ledger_rules=("streams",),
     ledger_decisions=("kept",),
     ledger_operations=("load",),
@@ -166,3 +167,11 @@ def test_no_text_from_outside_becomes_a_label(text: str, status: int) -> None:
         label for sample in samples for name, label in sample.labels.items() if name not in {"le", "version", "python"}
     }
     assert used <= allowed
+
+
+def test_proofs_of_edges_are_counted_by_mount_and_result() -> None:
+    counted = metrics()
+    counted.edge_proof("/vod", "ok")
+    counted.edge_proof("/vod", "made up")
+    for result in ("ok", UNKNOWN):
+        assert value(counted, "headgate_edge_proofs_total", mount="/vod", result=result) == 1
