@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import secrets
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,7 +15,7 @@ from pathlib import Path
 import msgspec
 from aiohttp import web
 
-from auth import DIALECTS, Accepted, Carriage, Gate, KeyRing, Realm, SessionPolicy, Transport, public_jwks
+from auth import DIALECTS, Accepted, Carriage, Gate, KeyRing, Realm, Transport, public_jwks
 from auth import Policy as TokenPolicy
 from cache import Cache, MemoryTier
 from cache import Policy as TierPolicy
@@ -26,17 +25,12 @@ from origin.control.api_keys import ApiKey, ApiKeys, Permission
 from origin.control.revocations import RevocationDesk
 from origin.control.routes import add_control
 from origin.control.signing import Signer, Signers
-from origin.edge.edge_certificate import CertificateProof
-from origin.edge.edge_g2o import G2oProof
 from origin.edge.edge_identity import ProofResult
-from origin.edge.edge_proof import EdgeProof, Trust
-from origin.edge.edge_secret import SecretProof
-from origin.edge.edge_signature import SignatureProof
 from origin.edge.handler import PublicHandler
 from origin.edge.lifetimes import CachePolicy
 from origin.edge.manifest import Manifest, ManifestCodec
 from origin.edge.manifests import Manifests
-from origin.edge.mount import Exchange, Mount, Propagation, Protection
+from origin.edge.mount import Mount, Protection
 from origin.edge.pages import Pages, keys_page, time_page
 from origin.edge.playback import Playback
 from origin.edge.rate_limit import RateLimit
@@ -46,7 +40,6 @@ from origin.keystore.content_keys import ContentKeyFile
 from origin.keystore.fault import KeystoreError
 from origin.keystore.rings import KeyRings, Refreshed
 from origin.ledger.ledger import Ledger
-from origin.ledger.limits import Limits
 from origin.ledger.memory_ledger import MemoryLedger
 from origin.ledger.record import Decision, Rule, StoreOperation
 from origin.ledger.redis_ledger import RedisLedger
@@ -55,13 +48,14 @@ from origin.manifests.template import REASONS
 from origin.media.target import MountName
 from origin.ops.health import Health
 from origin.ops.routes import admin_application
-from origin.realms import exchanged, realm_of
+from origin.protections import askable, protection_of
+from origin.realms import realm_of
 from origin.serving.edge_facts import EdgeFacts, FieldNames
 from origin.serving.forwarded import TrustedProxies
 from origin.serving.geo import GeoDatabase
 from origin.serving.inbound import read_request
 from origin.serving.observe import Observer
-from origin.settings.tree import Cors, MountEdge
+from origin.settings.tree import Cors
 from origin.storage.descriptors import DescriptorCache
 from origin.storage.mounts import open_store
 from origin.storage.observed import ObservedReader, Operation, Result
@@ -75,8 +69,6 @@ _log = logging.getLogger(__name__)
 # How often the loop's lateness is measured, in seconds.
 _LAG_EVERY = 0.5
 _AGE_EVERY = 1.0  # and the age of key rings
-# Nobody can guess a session's id, nor meet another's.
-_SESSION_ID_BYTES = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +95,7 @@ async def open_runtime(configured: settings.Settings, pages: Pages | None = None
         cache = await _open_cache(configured, metrics, stack)
         content_keys = await _open_content_keys(configured)
         mounts = [
-            await _open_mount(one, _protection(one, configured, rings), content_keys, metrics, stack)
+            await _open_mount(one, protection_of(one, configured, rings), content_keys, metrics, stack)
             for one in configured.mount
         ]
         manifests = Manifests(cache, metrics.manifest_refused)
@@ -128,7 +120,7 @@ async def open_runtime(configured: settings.Settings, pages: Pages | None = None
         )
         health = Health(
             {f"mount {mount.label}": mount.source.probe for mount in mounts}
-            | {f"key ring {name}": partial(rings.probe, name) for name in _askable(configured, configured.keyrings)}
+            | {f"key ring {name}": partial(rings.probe, name) for name in askable(configured, configured.keyrings)}
         )
         jobs = (
             *rings.keep_fresh(),
@@ -256,46 +248,6 @@ async def _open_mount(
     )
 
 
-def _protection(mount: settings.Mount, configured: settings.Settings, rings: KeyRings) -> Protection | None:
-    if mount.access == "open" or mount.keys is None:
-        return None
-    realm = realm_of(mount)
-    return Protection(
-        gate=Gate(realm),
-        rings=rings.snapshot,
-        propagation=Propagation(mount.propagate),
-        token_name=mount.token_name,
-        annex_i=mount.dash_define == "annex-i",
-        proof=_proof(mount.edge),
-        missed=_missed(configured, rings, realm),
-        exchange=_exchange(mount),
-        renewed_for=mount.session.max_seconds,
-        limits=Limits(
-            max_streams=mount.limits.max_streams,
-            evicts=mount.limits.stream_policy == "evict",
-            lease_seconds=mount.limits.lease_seconds,
-            one_time_unchecked=mount.limits.on_store_failure_one_time == "allow",
-            streams_unchecked=mount.limits.on_store_failure_streams == "allow",
-        ),
-    )
-
-
-def _proof(edge: MountEdge) -> EdgeProof | None:
-    if edge.trust == "none":
-        return None
-    trust, keys = Trust(edge.trust), edge.keys or ""
-    match edge.proof:
-        case "secret":
-            words = tuple(secret.get_secret_value().encode() for secret in edge.secrets)
-            return EdgeProof(trust, SecretProof(edge.header.lower(), words))
-        case "signature":
-            return EdgeProof(trust, SignatureProof.covering(keys, edge.components, edge.max_age_seconds))
-        case "g2o":
-            return EdgeProof(trust, G2oProof(keys))
-        case "certificate":
-            return EdgeProof(trust, CertificateProof(edge.names))
-
-
 def _playback(configured: settings.Settings, mounts: list[Mount], rings: KeyRings) -> Playback | None:
     asked = configured.playback
     if asked.keys is None:
@@ -332,14 +284,6 @@ def _api_keys(configured: settings.Settings) -> ApiKeys:
     )
 
 
-def _exchange(mount: settings.Mount) -> Exchange | None:
-    dialects, session = exchanged(mount), mount.session
-    if not dialects:
-        return None
-    policy = SessionPolicy(session.ttl_seconds, session.max_seconds, session.renewal_window)
-    return Exchange(dialects, policy, partial(secrets.token_urlsafe, _SESSION_ID_BYTES))
-
-
 def _cors(configured: Cors) -> CorsPolicy:
     origins = None if configured.origins == ("*",) else frozenset(configured.origins)
     return CorsPolicy(origins, credentials=configured.credentials, max_age=configured.max_age_seconds)
@@ -350,8 +294,11 @@ async def _open_access_log(
 ) -> AccessLog | None:
     if not configured.log.access:
         return None
-    names = frozenset(mount.token_name for mount in configured.mount)
-    log = AccessLog(sys.stdout.buffer, redactor(names), metrics.access_log_dropped)
+    names = {mount.token_name for mount in configured.mount}
+    for mount in configured.mount:
+        if mount.access == "signed":
+            names |= {accepted.carriage.name for accepted in realm_of(mount).accepts}
+    log = AccessLog(sys.stdout.buffer, redactor(frozenset(names)), metrics.access_log_dropped)
     stack.push_async_callback(asyncio.to_thread, log.close)
     return log
 
@@ -397,17 +344,6 @@ def _tell(done: Refreshed, known: Mapping[str, str]) -> Mapping[str, str]:
         if known.get(name) != fault:
             _log.error("key ring %s stays as it was: %s", name, fault)
     return {name: fault for name, fault in known.items() if name not in done.asked} | faults
-
-
-def _missed(configured: settings.Settings, rings: KeyRings, realm: Realm) -> Callable[[], Awaitable[bool]] | None:
-    """Asks again for a key that is not in the realm's rings; None when there is nobody to ask."""
-    names = _askable(configured, {accepted.keys for accepted in realm.accepts})
-    return partial(rings.missed, names) if names else None
-
-
-def _askable(configured: settings.Settings, names: Iterable[str]) -> tuple[str, ...]:
-    """Of rings, those whose source is another machine: it may be away, and it may have news before it is due."""
-    return tuple(name for name in sorted(names) if (ring := configured.keyrings[name]).jwks or ring.redis)
 
 
 async def _measure_key_rings(rings: KeyRings, configured: settings.Settings, metrics: Metrics) -> None:

@@ -103,7 +103,8 @@ def read_request(
         place=edge_facts.place(headers, client, is_trusted=is_trusted),
         tls=edge_facts.tls(headers, _alpn(request), is_trusted=is_trusted),
     )
-    return Inbound(facts, headers, is_trusted, partial(edge_facts.place, headers, is_trusted=is_trusted))
+    place_of = partial(edge_facts.place, headers, is_trusted=is_trusted)
+    return Inbound(facts, headers, is_from_proxy=is_trusted, place_of=place_of)
 
 
 def _alpn(request: web.BaseRequest) -> str | None:

@@ -13,7 +13,8 @@ from pydantic.fields import FieldInfo
 
 from origin.settings.keys import Shape, holds_text_only, table_in
 from origin.settings.problems import Problem, did_you_mean, key_path
-from origin.settings.tree import Settings, Table
+from origin.settings.table import Table
+from origin.settings.tree import Settings
 
 PREFIX = "HEADGATE_"
 DELIMITER = "__"

@@ -12,7 +12,7 @@ from typing import Annotated, Literal, Union, get_args, get_origin
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from origin.settings.tree import Table
+from origin.settings.table import Table
 
 
 class Shape(Enum):

@@ -13,7 +13,8 @@ from pydantic.fields import FieldInfo
 from auth.dialects import DIALECTS
 from auth.options import is_secret
 from origin.settings.keys import Shape, alternatives, table_in
-from origin.settings.tree import Settings, Table
+from origin.settings.table import Table
+from origin.settings.tree import Settings
 
 MASK = "********"
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, Field, PlainSerializer
 
 from auth.dialects import DIALECTS as REGISTRY
+from origin.settings.table import Table
 from origin.settings.values import (
     MAX_SECONDS,
     Authority,
@@ -57,16 +58,6 @@ StreamPolicy = Literal["reject", "evict"]
 OnStoreFailure = Literal["deny", "allow"]
 Proof = Literal["secret", "signature", "g2o", "certificate"]
 Exchange = Literal["never", "external", "always"]
-
-
-class Table(BaseModel):
-    """A TOML table: frozen, without unknown keys, and never quoting a value in an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
-        """Itself: nothing in it changes, and its mappings cannot be copied."""
-        return self
 
 
 class EdgeFacts(Table):

@@ -97,7 +97,7 @@ async def test_a_proxy_that_is_believed_is_told_apart() -> None:
 async def test_asked_for_another_viewer_the_place_is_that_viewers() -> None:
     facts = EdgeFacts(FieldNames(), lambda client: Place(country="CA" if client.is_private else "FR"))
     made = make_mocked_request("GET", "/vod/a", CIMultiDict([("Host", "a")]))
-    asked = read_request(made.clone(remote="10.0.0.1"), METHODS, PROXIES, facts)
+    asked = read_request(made.clone(remote="10.0.0.1"), METHODS, 0, PROXIES, facts)
     viewer = ip_address("8.8.8.8")
     other = asked.asked_for(viewer)
     assert (asked.facts.place.country, other.facts.place.country, other.facts.client) == ("CA", "FR", viewer)
