@@ -14,6 +14,7 @@ import pytest
 
 from auth import Claims, Gate, PathScope
 from auth.encoding import base64url_encode
+from auth.revocation import Revoked
 from origin.realms import realm_of
 from tests.stories.gateway import Answer, Gateway, running
 
@@ -113,6 +114,17 @@ async def test_a_licence(tmp_path: Path) -> None:
         ):
             answer = await licence(gateway, target, *fields)
             assert (answer.status, json.loads(answer.body)["reason"]) == (status, reason)
+
+
+async def test_what_is_revoked_opens_no_key(tmp_path: Path) -> None:
+    async with running(tmp_path, mounts(tmp_path)) as gateway:
+        token = gateway.token("/vod/film")
+        await gateway.runtime.ledger.revoke(Revoked.ASSET, "film", seconds=600, mount="/vod")
+        for answer in (
+            await gateway.ask(f"/vod/film/{KID.hex()}.key?token={token}"),
+            await licence(gateway, f"/vod/film/clearkey?token={token}"),
+        ):
+            assert (answer.status, json.loads(answer.body)["reason"]) == (403, "token_revoked")
 
 
 async def test_pages_may_ask_for_licences_and_nothing_else_is_posted(tmp_path: Path) -> None:
