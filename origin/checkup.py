@@ -13,6 +13,7 @@ from cache import BadRedisUrl, SecondTierUnavailable
 from cache.l2_redis import RedisLimits, RedisSecondTier
 from cache.outcome import Result
 from origin.keyrings import read_rings
+from origin.keystore.content_keys import ContentKeyFile
 from origin.keystore.fault import Fault, KeystoreError
 from origin.realms import exchanged
 from origin.server.loop import LoopUnavailableError, has_c_parser, loop_factory
@@ -27,6 +28,11 @@ _KEY_REMEDIES = {
     Fault.UNREADABLE: "let the user that runs Headgate read {path}",
     Fault.INVALID: "restore {path} from a backup, or move it away and make a new one: headgate keys new {path}",
 }
+_CONTENT_KEY_REMEDIES = {
+    Fault.EXPOSED: "chmod 600 {path}",
+    Fault.UNREADABLE: "let the user that runs Headgate read {path}",
+}
+_CONTENT_KEYS_AS = 'write {{"keys": [{{"asset": "film", "kid": "HEX", "k": "HEX"}}]}} to {path}, mode 0600'
 _SOURCE_REMEDIES = {
     Fault.MISSING: "put a private JWK Set there, such as a key file that headgate keys new has made",
     Fault.AWAY: "is its host up, and can it be reached from here? Until it answers, the last keys stay",
@@ -63,7 +69,9 @@ async def examine(settings: Settings) -> list[Diagnosis]:
         for mount in settings.mount
         if (name := mount.session.keys or mount.keys) is not None and exchanged(mount)
     ]
-    return [_parser(), _loop(settings), *await asyncio.gather(*rings, *mounts, *sessions, _redis(settings))]
+    content_keys = [_content_keys(mount, mount.content_keys) for mount in settings.mount if mount.content_keys]
+    found = await asyncio.gather(*rings, *mounts, *sessions, *content_keys, _redis(settings))
+    return [_parser(), _loop(settings), *found]
 
 
 def _parser() -> Diagnosis:
@@ -110,6 +118,17 @@ async def _sessions(mount: Mount, ring: str, settings: Settings) -> Diagnosis:
         remedy = 'name a ring with an HS256 key in mount.session.keys, or set mount.session.exchange to "never"'
         return Diagnosis(subject, is_ok=False, finding="no key signs them, so no manifest is served", remedy=remedy)
     return Diagnosis(subject, is_ok=True, finding=f"{signer.id} signs them")
+
+
+async def _content_keys(mount: Mount, path: Path) -> Diagnosis:
+    subject, file = f"content keys of {mount.prefix}", ContentKeyFile(path)
+    try:
+        await file.open()
+    except KeystoreError as error:
+        remedy = _CONTENT_KEY_REMEDIES.get(error.fault, _CONTENT_KEYS_AS).format(path=path)
+        return Diagnosis(subject, is_ok=False, finding=str(error), remedy=remedy)
+    assets = file.keys().by_asset
+    return Diagnosis(subject, is_ok=True, finding=f"{sum(map(len, assets.values()))} keys of {len(assets)} assets")
 
 
 async def _mount(mount: Mount) -> Diagnosis:

@@ -91,6 +91,7 @@ class PublicHandler:
         self._decided = decided
         self._playback = playback
         self._ledger = ledger
+        self._has_licences = any(mount.content_keys is not None for mount in mounts)
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request, whatever it is."""
@@ -109,8 +110,9 @@ class PublicHandler:
         return delivery.response
 
     async def _reply(self, request: web.BaseRequest, exchange: Exchange) -> Reply:
-        methods, max_body = self._expected(request)
+        methods = METHODS
         try:
+            methods, max_body = self._expected(request)
             exchange.inbound = inbound = self._read_request(request, methods, max_body)
             if max_body and inbound.method == "POST":
                 exchange.inbound = inbound = await with_body(request, inbound, _BODY_SECONDS)
@@ -123,10 +125,11 @@ class PublicHandler:
         """The methods that this path knows, and how many bytes the body of a POST may have."""
         if self._playback is not None and request.path.startswith(_PLAYBACK):
             return _PLAYBACK_METHODS, 0
-        path = request.rel_url.raw_path
-        name = self._mount_named(path)
-        if name is not None and asks_for_licences(self._mounts[name.prefix], path):
-            return _LICENCE_METHODS, MAX_REQUEST_BYTES
+        if self._has_licences:
+            path = request.rel_url.raw_path
+            name = self._mount_named(path)
+            if name is not None and asks_for_licences(self._mounts[name.prefix], path):
+                return _LICENCE_METHODS, MAX_REQUEST_BYTES
         return METHODS, 0
 
     def _mount_named(self, path: str) -> MountName | None:

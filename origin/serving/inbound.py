@@ -23,6 +23,7 @@ from origin.serving.forwarded import Address, TrustedProxies, address_of
 
 # RFC 3986 §3.2.2 as far as DNS goes; an empty port is allowed and means nothing (§3.2.3).
 _AUTHORITY = re.compile(r"(?:[A-Za-z0-9._~-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?")
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"  # RFC 9110 §10.1.1
 _LENGTH = re.compile(r"[0-9]{1,9}")
 _ABSOLUTE_FORM = re.compile(r"(https?)://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 
@@ -142,6 +143,9 @@ async def with_body(request: web.BaseRequest, inbound: Inbound, seconds: float) 
     """
     try:
         async with asyncio.timeout(seconds):
+            if request.version >= (1, 1) and request.headers.get("Expect", "").lower() == "100-continue":
+                await request.writer.write(_CONTINUE)
+                request.writer.output_size = 0  # nothing of the answer itself has left yet
             body = await request.read()
     except TimeoutError:
         raise RefusedRequestError(408, "body_late", f"a body is whole within {seconds:g} seconds") from None

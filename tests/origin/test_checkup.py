@@ -141,6 +141,25 @@ async def test_sessions_need_a_key(folder: Path, algorithm: Algorithm | None, is
     assert finding in one.finding
 
 
+@pytest.mark.parametrize(
+    ("text", "mode", "is_ok", "finding", "remedy"),
+    [
+        ('{"keys": []}', 0o600, True, "0 keys of 0 assets", ""),
+        ('{"keys": []}', 0o640, False, "is open to others (mode 0640)", "chmod 600 {file}"),
+        ("{", 0o600, False, "not JSON", 'write {{"keys": [{{"asset": "film", "kid": "HEX", "k": "HEX"}}]}} to {file}'),
+    ],
+)
+async def test_content_keys(folder: Path, text: str, mode: int, is_ok: bool, finding: str, remedy: str) -> None:
+    file = folder / "content-keys.json"
+    file.write_text(text)
+    file.chmod(mode)
+    mount = {"prefix": "/vod", "storage": "file:media", "access": "signed", "keys": "main"}
+    one = (await diagnoses(folder, mount=[mount | {"content_keys": file.name}]))["content keys of /vod"]
+    assert (one.is_ok, bool(one.remedy)) == (is_ok, not is_ok)
+    assert finding in one.finding
+    assert remedy.format(file=file) in one.remedy
+
+
 async def test_rings_of_other_sources(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rings = {
         "main": {"env": "SOME_KEYS"},

@@ -13,7 +13,7 @@ from auth.jwk import private_jwk
 from origin import settings
 from origin.keystore.fault import Fault, KeystoreError
 from origin.keystore.rings import Refreshed
-from origin.runtime import _tell, open_runtime
+from origin.runtime import _tell, _tell_of_content_keys, open_runtime
 from origin.storage.mounts import BadStorageUrl
 from tests.redis_server import RedisServer
 from tests.stories.gateway import running
@@ -42,6 +42,24 @@ async def test_a_missing_key_file_is_told_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(KeystoreError, match=r"none\.json"):
         async with open_runtime(configured):
             pass
+
+
+async def test_content_keys_are_needed_at_the_start(tmp_path: Path) -> None:
+    signed = {"prefix": "/vod", "storage": "file:media", "access": "signed", "keys": "main"}
+    mounts: list[dict[str, object]] = [{**signed, "content_keys": "content-keys.json"}]
+    with pytest.raises(KeystoreError, match=r"content-keys\.json: does not exist"):
+        async with running(tmp_path, mounts):
+            pass
+
+
+def test_broken_content_keys_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    _tell_of_content_keys(Path("c.json"), KeystoreError(Fault.INVALID, Path("c.json"), "not JSON"))
+    _tell_of_content_keys(Path("c.json"), None)
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("ERROR", "content keys stay as they were: c.json: not JSON"),
+        ("INFO", "content keys c.json were read again"),
+    ]
 
 
 async def test_everything_ends_with_the_runtime(tmp_path: Path) -> None:

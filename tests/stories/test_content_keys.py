@@ -14,6 +14,7 @@ import pytest
 
 from auth import Claims, Gate, PathScope
 from auth.encoding import base64url_encode
+from auth.revocation import Revoked
 from origin.realms import realm_of
 from tests.stories.gateway import Answer, Gateway, running
 
@@ -115,6 +116,17 @@ async def test_a_licence(tmp_path: Path) -> None:
             assert (answer.status, json.loads(answer.body)["reason"]) == (status, reason)
 
 
+async def test_what_is_revoked_opens_no_key(tmp_path: Path) -> None:
+    async with running(tmp_path, mounts(tmp_path)) as gateway:
+        token = gateway.token("/vod/film")
+        await gateway.runtime.ledger.revoke(Revoked.ASSET, "film", seconds=600, mount="/vod")
+        for answer in (
+            await gateway.ask(f"/vod/film/{KID.hex()}.key?token={token}"),
+            await licence(gateway, f"/vod/film/clearkey?token={token}"),
+        ):
+            assert (answer.status, json.loads(answer.body)["reason"]) == (403, "token_revoked")
+
+
 async def test_pages_may_ask_for_licences_and_nothing_else_is_posted(tmp_path: Path) -> None:
     async with running(tmp_path, mounts(tmp_path)) as gateway:
         asked = ("Origin: https://player.example", "Access-Control-Request-Method: POST")
@@ -146,6 +158,17 @@ async def test_bodies_are_bounded(field: str, body: bytes, status: int, reason: 
         assert answer["connection"] == "close"
 
 
+async def test_who_waits_to_be_told_goes_on(tmp_path: Path) -> None:
+    async with running(tmp_path, mounts(tmp_path)) as gateway, gateway.wire() as wire:
+        first = f"POST /vod/film/clearkey?token={gateway.token()} HTTP/1.1"
+        fields = ("Host: a", f"Content-Length: {len(WISH)}", "Expect: 100-continue")
+        await wire.send("\r\n".join((first, *fields, "", "")).encode())
+        assert (await wire.head()).status == 100
+        await wire.send(WISH)
+        answer = await wire.answer()
+        assert (answer.status, json.loads(answer.body)) == (200, LICENCE)
+
+
 async def test_a_body_has_a_deadline(tmp_path: Path) -> None:
     async with running(tmp_path, mounts(tmp_path)) as gateway, gateway.wire() as wire:
         await wire.send(b"POST /vod/film/clearkey HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{")
@@ -165,33 +188,42 @@ async def test_a_body_that_ends_early_is_no_defect(tmp_path: Path, caplog: pytes
     assert caplog.records == []
 
 
-@pytest.mark.parametrize("mode", ["query", "path"])
+@pytest.mark.parametrize("mode", ["query", "path", "define"])
 async def test_a_session_reaches_the_key_that_a_playlist_names(mode: str, tmp_path: Path) -> None:
     more = {"propagate": mode, "session": {"exchange": "always"}}
     async with running(tmp_path, mounts(tmp_path, **more)) as gateway:
         gateway.put("film/i.m3u8", PLAYLIST)
-        url = f"/vod/film/i.m3u8?token={_external(gateway, '/vod/film/i.m3u8')}"
-        found = re.search(r'URI="([^"]*HGs1[^"]*)"', (await gateway.ask(url)).body.decode())
+        url, text = await _manifest(gateway, "/vod/film/i.m3u8")
+        found = re.search(r'URI="([^"]*)"', text)
         assert found is not None
-        assert (await gateway.ask(urljoin(url, found[1]))).body == KEY
+        key = urljoin(url, found[1].replace("{$token}", url.partition("token=")[2]))
+        assert "HGs1" in key
+        assert (await gateway.ask(key)).body == KEY
 
 
-@pytest.mark.parametrize("mode", ["query", "path"])
+@pytest.mark.parametrize("mode", ["query", "path", "define"])
 @pytest.mark.parametrize("where", [b"clearkey", b"/vod/film/clearkey", b"http://cdn.example/vod/film/clearkey"])
 async def test_a_session_reaches_the_licence_that_an_mpd_names(mode: str, where: bytes, tmp_path: Path) -> None:
     more = {"propagate": mode, "session": {"exchange": "always"}}
     async with running(tmp_path, mounts(tmp_path, **more)) as gateway:
         gateway.put("film/m.mpd", MPD % where)
-        url = f"http://cdn.example/vod/film/m.mpd?token={_external(gateway, '/vod/film/m.mpd')}"
-        found = re.search(r"EME-1.0\">([^<]*HGs1[^<]*)<", (await gateway.ask(url)).body.decode())
+        url, text = await _manifest(gateway, "/vod/film/m.mpd")
+        found = re.search(r"EME-1.0\">([^<]*HGs1[^<]*)<", text)
         assert found is not None
         answer = await licence(gateway, urljoin(url, found[1].replace("&amp;", "&")))
         assert json.loads(answer.body) == LICENCE
 
 
-def _external(gateway: Gateway, path: str) -> str:
+async def _manifest(gateway: Gateway, path: str) -> tuple[str, str]:
+    """A manifest that a token for it alone has opened, and the URL that gave it."""
     claims = Claims(expires=time.time() + 60, scope=PathScope.exact(path))
-    return Gate(realm_of(gateway.configured.mount[0])).mint(claims, gateway.ring, time.time()).reveal()
+    token = Gate(realm_of(gateway.configured.mount[0])).mint(claims, gateway.ring, time.time()).reveal()
+    url = f"http://cdn.example{path}?token={token}"
+    answer = await gateway.ask(url)
+    if answer.status == 302:
+        url = urljoin(url, answer["location"])
+        answer = await gateway.ask(url)
+    return url, answer.body.decode()
 
 
 async def test_the_access_log_has_the_path_and_no_key(

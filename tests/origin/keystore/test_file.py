@@ -14,7 +14,7 @@ from auth.algorithms import Algorithm
 from auth.jwk import MAX_SET_BYTES
 from auth.keys import KeyRing
 from origin.keystore.fault import Fault, KeystoreError
-from origin.keystore.file import add_key, change_ring, file_version, read_ring, write_ring
+from origin.keystore.file import add_key, change_ring, file_version, read_private, read_ring, write_ring
 from origin.keystore.generate import new_key
 
 RING = KeyRing([new_key(Algorithm.HS256, "main", not_after=10), new_key(Algorithm.EDDSA, "next", not_before=5)])
@@ -152,3 +152,15 @@ def test_a_change_that_fails_changes_nothing(tmp_path: Path) -> None:
     with pytest.raises(KeystoreError) as error:
         change_ring(tmp_path / "none.json", lambda ring: ring)
     assert error.value.fault is Fault.MISSING
+
+
+def test_other_private_files_have_bounds_of_their_own(tmp_path: Path) -> None:
+    path = private(tmp_path / "other.json", "12345678")
+    assert read_private(path, 8) == (b"12345678", file_version(path))
+    with pytest.raises(KeystoreError, match="is larger than 7 bytes") as error:
+        read_private(path, 7)
+    assert error.value.fault is Fault.TOO_LARGE
+    path.chmod(0o604)
+    with pytest.raises(KeystoreError, match="is open to others"):
+        read_private(path, 8)
+    assert read_private(path, 8, allow_shared=True)[0] == b"12345678"

@@ -24,9 +24,10 @@ async def read(
     method: str = "GET",
     version: tuple[int, int] = (1, 1),
     peer: str = "10.0.0.1",
+    max_body: int = 0,
 ) -> Inbound:
     made = make_mocked_request(method, target, CIMultiDict(fields or [("Host", "a")]), version=HttpVersion(*version))
-    return read_request(made.clone(remote=peer), METHODS, 0, PROXIES)
+    return read_request(made.clone(remote=peer), METHODS | ({"POST"} if max_body else set()), max_body, PROXIES)
 
 
 @pytest.mark.parametrize(
@@ -67,6 +68,31 @@ async def test_refusals(asked: Callable[[], object], status: int, reason: str) -
     with pytest.raises(RefusedRequestError) as caught:
         await asked()  # type: ignore[misc]
     assert (caught.value.status, caught.value.reason) == (status, reason)
+
+
+@pytest.mark.parametrize(
+    ("method", "field", "status"),
+    [
+        ("POST", ("Content-Length", "0"), None),
+        ("POST", ("Content-Length", "10"), None),
+        ("POST", ("Content-Length", "11"), 413),
+        ("POST", ("Content-Length", "9" * 5000), 413),
+        ("POST", ("Content-Length", "+1"), 413),
+        ("POST", ("Accept", "a"), 411),
+        ("POST", ("Transfer-Encoding", "chunked"), 400),
+        ("GET", ("Content-Length", "1"), 400),
+        ("GET", ("Accept", "a"), None),
+    ],
+)
+async def test_a_post_may_have_a_body_where_one_is_awaited(
+    method: str, field: tuple[str, str], status: int | None
+) -> None:
+    if status is None:
+        assert (await read(fields=[field], method=method, max_body=10)).body == b""
+        return
+    with pytest.raises(RefusedRequestError) as caught:
+        await read(fields=[field], method=method, max_body=10)
+    assert caught.value.status == status
 
 
 async def test_proxies_are_believed_and_strangers_are_not() -> None:
