@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from tests.auth.samples import RING
 MOUNT = {"prefix": "/vod", "storage": "memory:", "access": "signed", "keys": "main"}
 
 
-def settings(folder: Path, mount: dict[str, object]) -> Settings:
+def settings(folder: Path, mount: Mapping[str, object]) -> Settings:
     write_ring(folder / "keys.json", RING)
     rings = {"main": {"file": "keys.json"}, "issuer": {"jwks": "https://issuer.example/jwks"}}
     return parse({"keyrings": rings, "mount": [mount]}, folder)
