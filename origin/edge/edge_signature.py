@@ -1,6 +1,7 @@
 """An edge that signs each request (RFC 9421), with a nonce so that a signature is good for one request.
 
-An edge that asks again, after a connection has broken for instance, signs anew.
+An edge that asks again, after a connection has broken for instance, signs anew. A request with several signatures
+proves nothing: an edge takes away what viewers send under these names.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,6 +13,8 @@ from origin.ledger.store import LedgerFull, LedgerUnavailable, Stream
 
 # Uses and subjects remembered. Beyond it one-time tokens are not let in: forgetting one would let it in twice.
 MOST_REMEMBERED = 100_000
+# Seconds between two looks for uses that may be forgotten: each goes through all of them.
+_SWEEP_EVERY = 1.0
 
 
 @dataclass(slots=True)
@@ -29,6 +32,7 @@ class MemoryLedger:
         self._clock = clock
         self._most = most
         self._uses: dict[tuple[str, str], float] = {}
+        self._swept_at = -math.inf
         self._leases: dict[tuple[str, str], dict[str, _Lease]] = {}
         self._revoked = Revocations()
 
@@ -37,7 +41,8 @@ class MemoryLedger:
         now, key = self._clock(), (mount, token_id)
         if now < self._uses.get(key, now):
             return False
-        if len(self._uses) >= self._most:
+        if len(self._uses) >= self._most and abs(now - self._swept_at) >= _SWEEP_EVERY:
+            self._swept_at = now
             self._uses = {key: ends for key, ends in self._uses.items() if now < ends}
         if len(self._uses) >= self._most:
             raise LedgerUnavailable("no more uses can be remembered")

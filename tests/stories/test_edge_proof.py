@@ -8,6 +8,8 @@ from collections.abc import Callable
 from ipaddress import IPv4Network, ip_address
 from pathlib import Path
 
+import msgspec
+import pytest
 from cryptography import x509
 
 from auth import Algorithm, Claims, Gate, Key, KeyRing, PathScope, Request
@@ -18,6 +20,7 @@ from origin.keystore.file import write_ring
 from origin.keystore.generate import new_key
 from origin.realms import realm_of
 from tests.edge_certificates import certificate, field
+from tests.redis_server import RedisServer, free_port
 from tests.stories.gateway import Answer, Gateway, running
 
 EDGE = new_key(Algorithm.ED25519, "edge-1")
@@ -112,6 +115,46 @@ async def test_a_token_is_judged_by_the_address_that_akamais_signature_covers(tm
         assert (await gateway.ask(target, *g2o("u1", path=target))).status == 200
         assert (await gateway.ask(target, *g2o("u2", path=PATH))).status == 403
         assert (await gateway.ask(target)).status == 403
+
+
+async def test_the_log_names_the_edge_and_the_viewer(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    keyrings = await asyncio.to_thread(rings, tmp_path)
+    edge = mount(proof="g2o", keys="edges")
+    async with running(tmp_path, edge, keyrings=keyrings, log={"access": True}) as gateway:
+        gateway.put("film/1.ts", BODY)
+        await gateway.ask(PATH, *g2o("u1"))
+        await gateway.ask(PATH, *g2o("u2", key=OTHER))
+    written = [msgspec.json.decode(one) for one in capsysbinary.readouterr().out.splitlines()]
+    told = [(one["client.ip"], one.get("headgate.edge")) for one in written if one.get("headgate.mount") == "/vod"]
+    assert told == [("203.0.113.9", "g2o-1"), ("127.0.0.1", None)]
+
+
+async def test_nobody_is_an_edge_while_redis_is_away(tmp_path: Path) -> None:
+    keyrings = await asyncio.to_thread(rings, tmp_path)
+    edge, redis = mount(proof="signature", keys="edges"), f"redis://127.0.0.1:{free_port()}/0"
+    async with running(tmp_path, edge, keyrings=keyrings, cache={"redis": redis}) as gateway:
+        gateway.put("film/1.ts", BODY)
+        assert not is_for_an_edge(await gateway.ask(PATH, *signature("n1")))
+        assert await count(gateway, "unavailable") == 1
+        assert await gateway.metric('headgate_ledger_failures_total{operation="first_use"}') == 1
+        assert (await gateway.ask(f"{PATH}?token={gateway.token()}")).status == 200
+
+
+@pytest.mark.needs("redis-server")
+async def test_what_one_process_has_seen_no_other_takes(tmp_path: Path, redis_server: RedisServer) -> None:
+    keyrings = await asyncio.to_thread(rings, tmp_path)
+    edge, shared = mount(proof="signature", keys="edges"), {"redis": redis_server.url}
+    async with (
+        running(tmp_path, edge, keyrings=keyrings, cache=shared) as first,
+        running(tmp_path, edge, keyrings=keyrings, cache=shared) as second,
+    ):
+        first.put("film/1.ts", BODY)
+        good = signature("n1")
+        assert is_for_an_edge(await first.ask(PATH, *good))
+        assert not is_for_an_edge(await second.ask(PATH, *good))
+        assert await count(second, "replayed") == 1
 
 
 async def test_a_certificate_that_a_trusted_proxy_passes_on(tmp_path: Path) -> None:

@@ -35,6 +35,17 @@ async def test_it_remembers_so_much_and_refuses_the_rest(clock: Clock) -> None:
     assert await store.lease(other)
 
 
+async def test_a_full_store_looks_for_room_once_a_second(clock: Clock) -> None:
+    store = MemoryLedger(clock, most=1)
+    assert await store.first_use("/vod", "t1", 60)
+    for later in (59.5, 0.5):
+        clock.advance(later)
+        with pytest.raises(LedgerUnavailable):
+            await store.first_use("/vod", "t2", 60)
+    clock.advance(0.5)
+    assert await store.first_use("/vod", "t2", 60)
+
+
 async def test_it_takes_so_many_revocations(clock: Clock) -> None:
     store = MemoryLedger(clock)
     stage = Stage(store, lambda _: store.close(), clock)
