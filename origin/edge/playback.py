@@ -5,14 +5,30 @@ from __future__ import annotations
 import math
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from urllib.parse import quote
 
 import msgspec
 
-from auth import Claims, Customs, Denied, Gate, Grant, Misuse, Rings, Signed, Token, Transport, Wish, fulfil
+from auth import (
+    Claims,
+    Customs,
+    Denied,
+    Gate,
+    Grant,
+    Misuse,
+    PathScope,
+    Rings,
+    Signed,
+    Token,
+    Transport,
+    Wish,
+    fulfil,
+    session_claims,
+)
 from auth.rules.url import Url
 from origin.edge.cookies import token_cookie
-from origin.edge.mount import Mount, Propagation
+from origin.edge.mount import Mount, Propagation, Protection
 from origin.edge.rate_limit import RateLimit
 from origin.http.caching import NO_STORE, cache_control
 from origin.http.cors import CorsPolicy, cors_headers, preflight
@@ -68,30 +84,67 @@ class Playback:
             retry = ("Retry-After", str(math.ceil(wait)))
             return problem_reply(Problem(429, _TOO_MANY, detail="Wait before asking again."), retry), _TOO_MANY
         url = Url(facts.scheme, facts.authority, None, path).text if facts.authority else path
+        folder = quote(f"{mount.name.prefix.rstrip('/')}/{target.asset}").rstrip("/")
         try:
-            signed, expires = self._sign(mount, url, grant, now)
+            signed, expires = self._sign(mount, url, folder if target.asset else None, grant, now)
         except Misuse:
             return problem_reply(Problem(503, _UNABLE)), _UNABLE
-        folder = f"{mount.name.prefix.rstrip('/')}/{target.asset}".rstrip("/") + "/"
-        return _given(signed, expires, folder, now), ""
+        return _given(signed, expires, f"{folder}/", now), ""
 
-    def _sign(self, mount: Mount, url: str, grant: Grant, now: float) -> tuple[Signed, float]:
-        """For as long as the app's session lasts, and for whom it is."""
-        protection = mount.protection
+    def _sign(self, mount: Mount, url: str, folder: str | None, grant: Grant, now: float) -> tuple[Signed, float]:
+        """For as long as the app's session lasts, and for whom it is.
+
+        Where the mount's own dialect cannot say for whom, the player gets at once what it would have gone on with, a
+        session's token. A mount that begins no sessions gives it a URL that names nobody; the client networks that the
+        app's token is bound to are never left out.
+        """
+        protection, app = mount.protection, grant.claims
         if protection is None:
             raise Misuse("the mount is open")
-        app = grant.claims
         expires = float(int(min(now + self.ttl, app.expires or math.inf)))
-        claims = Claims(
-            subject=app.subject,
-            session_id=app.session_id,
-            expires=expires,
-            networks=app.networks,
-        )
+        claims = Claims(subject=app.subject, session_id=app.session_id, expires=expires, networks=app.networks)
+        try:
+            return self._fulfilled(mount, protection, url, claims, now), expires
+        except Misuse:
+            if protection.exchange is None:
+                unnamed = replace(claims, subject=None, session_id=None)
+                return self._fulfilled(mount, protection, url, unnamed, now), expires
+        return self._session(mount, protection, url, folder, app, now)
+
+    def _fulfilled(self, mount: Mount, protection: Protection, url: str, claims: Claims, now: float) -> Signed:
+        wish = Wish(url, claims, _TRANSPORTS.get(protection.propagation, Transport.QUERY))
+        customs = Customs(secrets.token_urlsafe(9), *self.customs[mount.name.prefix])
+        return fulfil(protection.gate, wish, customs, protection.rings(), now)
+
+    def _session(
+        self, mount: Mount, protection: Protection, url: str, folder: str | None, app: Claims, now: float
+    ) -> tuple[Signed, float]:
+        """A session's token, which a player keeps: it lives as long as its session, and no longer than the app's."""
+        exchange = protection.exchange
+        if exchange is None:
+            raise Misuse("the mount begins no sessions")
         issuer, audience = self.customs[mount.name.prefix]
+        path = protection.gate.bare_path(url)
+        opened = Claims(
+            issuer=issuer,
+            audience=audience,
+            subject=app.subject,
+            token_id=secrets.token_urlsafe(9),
+            scope=PathScope.exact(path),
+            networks=app.networks,
+            session_ends=app.expires,
+        )
+        session = session_claims(
+            opened,
+            path=path,
+            asset_prefix=folder,
+            now=now,
+            session_id=app.session_id or exchange.new_id(),
+            policy=exchange.policy,
+        )
         transport = _TRANSPORTS.get(protection.propagation, Transport.QUERY)
-        customs = Customs(secrets.token_urlsafe(9), issuer, audience)
-        return fulfil(protection.gate, Wish(url, claims, transport), customs, protection.rings(), now), expires
+        signed = protection.gate.issue(url, session, protection.rings(), now, transport)
+        return signed, session.expires or now
 
 
 def _given(signed: Signed, expires: float, folder: str, now: float) -> Reply:

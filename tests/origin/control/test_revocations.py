@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import io
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
 import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 
-from auth.revocation import token_hash
+from auth.revocation import Revocation, token_hash
 from auth.secret import Token
-from origin.control.api_keys import new_api_key
+from origin.control.api_keys import ApiKey, ApiKeys, Permission, new_api_key
+from origin.control.revocations import RevocationDesk
+from origin.control.routes import add_control
+from origin.control.signing import Signers
+from origin.ledger.ledger import Ledger
+from origin.ledger.memory_ledger import MemoryLedger
+from origin.ledger.store import LedgerFull
+from origin.telemetry.metrics import Metrics, Vocabulary
 from tests.redis_server import free_port
 from tests.stories.gateway import Gateway, running
 
@@ -126,3 +136,22 @@ async def test_without_the_store_it_is_to_be_tried_again(tmp_path: Path, method:
         status, answer, headers = await call(gateway, method, path, body)
         assert (status, answer["reason"]) == (503, "token_store_unavailable")
         assert headers["Retry-After"] == "2"
+
+
+class Full(MemoryLedger):
+    """A store that is asked for one more than it keeps."""
+
+    async def revoke(self, revocation: Revocation) -> None:
+        raise LedgerFull("at most so many")
+
+
+async def test_when_no_more_are_kept_that_is_said() -> None:
+    ledger = Ledger(Full(time.time), Metrics(Vocabulary(), "0"), clock=time.time, monotonic=time.monotonic)
+    application = web.Application()
+    keys = ApiKeys({"operator": ApiKey("operator", DIGEST, frozenset({Permission.REVOKE}))})
+    add_control(application, Signers((), {}), RevocationDesk(ledger, ["/vod"]), keys)
+    async with TestClient(TestServer(application)) as client:
+        headers = {"Authorization": f"Bearer {WORD}"}
+        async with client.post(PATH, json=ASSET, headers=headers) as answer:
+            assert (answer.status, (await answer.json(content_type=None))["reason"]) == (503, "revocations_full")
+            assert answer.headers["Retry-After"] == "2"

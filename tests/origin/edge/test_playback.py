@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
+from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
 import pytest
 
-from auth import Claims, Gate, PathScope, Policy, Realm
+from auth import Algorithm, Claims, Gate, KeyRing, PathScope, Policy, Realm
+from auth.revocation import Revoked
+from origin.keystore.file import write_ring
+from origin.keystore.generate import new_key
 from tests.stories.gateway import Answer, Gateway, running
 
 PAGE = "https://app.example"
@@ -114,3 +118,61 @@ async def test_it_is_closed_without_keys(tmp_path: Path) -> None:
     async with running(tmp_path, mounts()) as gateway:
         answer = await ask(gateway, "/playback/vod/film/a.ts", app_token(gateway))
         assert answer.status == 405
+
+
+RINGS = {"shared": {"file": "shared.json"}}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where the shared secret is, of dialects that say to nobody for whom a token is."""
+    write_ring(tmp_path / "shared.json", KeyRing([new_key(Algorithm.SHARED, "s1")]))
+    return tmp_path
+
+
+def silent_mounts(dialect: str, **more: object) -> list[dict[str, object]]:
+    return mounts(dialects=[dialect], keys="shared", require_path_scope=False, **more)
+
+
+@pytest.mark.parametrize("dialect", ["secure-link", "fastly"])
+@pytest.mark.parametrize("propagate", ["query", "path", "define"])
+async def test_where_a_format_names_nobody_the_session_does(dialect: str, propagate: str, folder: Path) -> None:
+    async with running(
+        folder, silent_mounts(dialect, propagate=propagate), keyrings=RINGS, playback=PLAYBACK
+    ) as gateway:
+        gateway.put("film/hd/a.ts", b"segment")
+        gateway.put("other/a.ts", b"segment")
+        app = app_token(gateway, expires=time.time() + 3000)
+        given = msgspec.json.decode((await ask(gateway, "/playback/vod/film/hd/a.ts", app)).body)
+        assert time.time() + 2990 < given["expires_at"] <= time.time() + 3000
+        parts = urlsplit(given["url"])
+        shown = f"{parts.path}?{parts.query}"
+        assert (await gateway.ask(shown)).body == b"segment"
+        assert (await gateway.ask(shown.replace("film/hd", "film"))).status == 404
+        assert (await gateway.ask(shown.replace("film/hd", "other"))).status == 403
+        await gateway.runtime.ledger.revoke(Revoked.SUBJECT, "viewer-42", seconds=60)
+        assert (await gateway.ask(shown)).status == 403
+
+
+@pytest.mark.parametrize(
+    ("dialect", "said"), [("secure-link", {"networks": (ip_network("127.0.0.1/32"),)}), ("fastly", {})]
+)
+async def test_without_sessions_a_format_that_names_nobody_goes_without(
+    dialect: str, said: dict[str, object], folder: Path
+) -> None:
+    silent = silent_mounts(dialect, session={"exchange": "never"})
+    async with running(folder, silent, keyrings=RINGS, playback=PLAYBACK) as gateway:
+        gateway.put("film/a.ts", b"segment")
+        answer = await ask(gateway, "/playback/vod/film/a.ts", app_token(gateway, **said))
+        given = msgspec.json.decode(answer.body)
+        assert given["expires_at"] <= time.time() + 600
+        parts = urlsplit(given["url"])
+        assert (await gateway.ask(f"{parts.path}?{parts.query}")).body == b"segment"
+
+
+async def test_a_network_that_cannot_be_said_is_not_left_out(folder: Path) -> None:
+    silent = silent_mounts("fastly", session={"exchange": "never"})
+    async with running(folder, silent, keyrings=RINGS, playback=PLAYBACK) as gateway:
+        app = app_token(gateway, networks=(ip_network("127.0.0.0/8"),))
+        answer = await ask(gateway, "/playback/vod/film/a.ts", app)
+        assert (answer.status, msgspec.json.decode(answer.body)["reason"]) == (503, "signing_unavailable")
