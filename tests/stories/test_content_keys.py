@@ -158,6 +158,16 @@ async def test_bodies_are_bounded(field: str, body: bytes, status: int, reason: 
         assert answer["connection"] == "close"
 
 
+async def test_a_body_ends_where_its_length_says(tmp_path: Path) -> None:
+    async with running(tmp_path, mounts(tmp_path)) as gateway, gateway.wire() as wire:
+        target = f"/vod/film/clearkey?token={gateway.token()}"
+        head = f"POST {target} HTTP/1.1\r\nHost: a\r\nContent-Length: {len(WISH)}\r\n\r\n".encode()
+        await wire.send((head + WISH) * 2 + b"GET /time HTTP/1.1\r\nHost: a\r\n\r\n")
+        answers = [await wire.answer() for _ in range(3)]
+        assert [answer.status for answer in answers] == [200, 200, 200]
+        assert [json.loads(answer.body) for answer in answers[:2]] == [LICENCE, LICENCE]
+
+
 async def test_who_waits_to_be_told_goes_on(tmp_path: Path) -> None:
     async with running(tmp_path, mounts(tmp_path)) as gateway, gateway.wire() as wire:
         first = f"POST /vod/film/clearkey?token={gateway.token()} HTTP/1.1"
