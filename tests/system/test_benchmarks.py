@@ -14,6 +14,8 @@ from auth import DIALECTS
 from tests.parts import find_part
 
 ROOT = Path(__file__).parents[2]
+README = ROOT / "benchmarks" / "README.md"
+RESULTS = ROOT / "benchmarks" / "results" / "micro.json"
 
 
 @pytest.mark.system
@@ -64,7 +66,16 @@ def test_the_token_benchmark_runs_every_case(tmp_path: Path) -> None:
     cases = json.loads(out.read_text())["cases"]
     assert said.stdout.count("\n") == len(cases) + 2
     assert set(DIALECTS) <= {name.partition(" ")[0] for name in cases}, "a dialect that is not timed"
+    assert _table() == list(cases) == list(json.loads(RESULTS.read_text())["cases"]), (
+        "the README's table is of other cases"
+    )
     for name, operations in cases.items():
         assert {"verify", "mint"} <= set(operations)
         assert {"again", "admit"} <= set(operations) or name.partition(" ")[0] in {"g2o", "http"}
         assert all(figure > 0 for rounds in operations.values() for figure in rounds)
+
+
+def _table() -> list[str]:
+    """The cases of the README's table of tokens."""
+    rows = README.read_text().partition("| case |")[2].partition("\n\n")[0].splitlines()[2:]
+    return [row.split("|")[1].strip() for row in rows]
