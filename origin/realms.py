@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from auth import DIALECTS, Accepted, Carriage, Policy, Realm, Transport, read_options
+from auth import DIALECTS, Accepted, Carriage, Policy, Realm, read_options
 from origin.settings import Mount, MountToken
+from origin.settings.checks import carriage_of
 
 
 def realm_of(mount: Mount) -> Realm:
@@ -40,12 +39,9 @@ def _session(mount: Mount) -> tuple[Accepted, ...]:
 
 def _accepted(mount: Mount, dialect: str) -> Accepted:
     spec, asked = DIALECTS[dialect], mount.tokens.get(dialect, MountToken())
-    own = spec.carriage
-    name = asked.token_name or (mount.token_name if own == Carriage() else own.name)
-    transports = frozenset(map(Transport, asked.transports)) or own.transports
     return Accepted(
         dialect,
-        replace(own, name=name, transports=transports),
+        carriage_of(mount, dialect),
         options=read_options(spec.options, asked.options),
         keys=asked.keys or mount.keys or "",
         reads=spec.reads,

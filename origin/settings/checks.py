@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
-from auth.carriage import Transport
+from auth.carriage import Carriage, Transport
 from auth.dialects import DIALECTS
 from auth.errors import Misuse
 from auth.options import read_options
+from auth.realm import Accepted
 from origin.settings.problems import Problem, did_you_mean
 from origin.settings.tree import Mount, Settings
 
@@ -105,19 +106,21 @@ def _dialect_findings(at: str, mount: Mount, dialects: Collection[str]) -> Itera
         if dialect not in dialects:
             hint = did_you_mean(dialect, dialects) or f"known: {', '.join(dialects)}"
             yield Finding(Problem(f"{at}.dialects[{index}]", "is not a known dialect", hint))
-    queries = {
-        name: DIALECTS[name].reads for name in mount.dialects if name in DIALECTS and _rides_in_query(mount, name)
-    }
-    for (one, names), (other, others) in combinations(queries.items(), 2):
-        if shared := sorted(names & others):
-            words = f"has {one} and {other}, which read the same parameters: {', '.join(shared)}"
-            yield Finding(Problem(f"{at}.dialects", words, "give each a mount of its own"), (f"{at}.tokens",))
+    known = [name for name in mount.dialects if name in DIALECTS]
+    accepted = [Accepted(name, carriage_of(mount, name), reads=DIALECTS[name].reads) for name in known]
+    for one, other in combinations(accepted, 2):
+        if one.clashes(other):
+            words = f"has {one.dialect} and {other.dialect}, which would read one parameter or segment"
+            hint = "name their tokens apart where they have a name of their own, or give each a mount"
+            yield Finding(Problem(f"{at}.dialects", words, hint), (f"{at}.tokens", f"{at}.token_name"))
 
 
-def _rides_in_query(mount: Mount, dialect: str) -> bool:
-    asked = mount.tokens.get(dialect)
-    transports = frozenset(asked.transports if asked else ()) or DIALECTS[dialect].carriage.transports
-    return Transport.QUERY in transports
+def carriage_of(mount: Mount, dialect: str) -> Carriage:
+    """How the tokens of a known dialect ride on a mount."""
+    own, asked = DIALECTS[dialect].carriage, mount.tokens.get(dialect)
+    name = (asked.token_name if asked else None) or (mount.token_name if own == Carriage() else own.name)
+    transports = frozenset(map(Transport, asked.transports if asked else ())) or own.transports
+    return replace(own, name=name, transports=transports)
 
 
 def _token_findings(at: str, mount: Mount, rings: Collection[str]) -> Iterator[Finding]:

@@ -35,6 +35,8 @@ def judge(tables: dict[str, object]) -> tuple[Problem, ...]:
         (SIGNED | {"dialects": []}, "mount[0].dialects"),
         (SIGNED | {"dialects": ["jwt", "jot"]}, "mount[0].dialects[1]"),
         (SIGNED | {"dialects": ["cloudfront", "cloud-cdn"]}, "mount[0].dialects"),
+        (SIGNED | {"dialects": ["jwt", "keycdn"]}, "mount[0].dialects"),
+        (SIGNED | {"dialects": ["aws-smd", "cloudflare-stream"]}, "mount[0].dialects"),
         (SIGNED | {"dialects": ["jwt", "media-cdn", "cloud-cdn"]}, "mount[0].dialects"),
         (OPEN | {"prefix": "/time"}, "mount[0].prefix"),
         (OPEN | {"prefix": "/player/x"}, "mount[0].prefix"),
