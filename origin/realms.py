@@ -18,6 +18,7 @@ def realm_of(mount: Mount) -> Realm:
             audiences=frozenset(mount.audience),
             leeway=float(mount.leeway_seconds),
             scope_required=mount.require_path_scope,
+            expiry_required=mount.require_expiry,
         ),
     )
 

@@ -342,6 +342,7 @@ class Mount(Table):
         5, le=300, description="How far clocks may differ when a token's times are judged."
     )
     require_path_scope: Flag = Field(True, description="Refuse tokens that do not say which paths they cover.")
+    require_expiry: Flag = Field(True, description="Refuse tokens that do not say when they end.")
     hosts: tuple[Authority, ...] = Field(
         (),
         description="Authorities that are this service: absolute URLs in manifests that name one of them "

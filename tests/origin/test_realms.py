@@ -32,6 +32,7 @@ def test_what_is_not_configured_is_strict() -> None:
         ({"audience": ["a", "b"]}, Policy(audiences=frozenset({"a", "b"}), leeway=5)),
         ({"leeway_seconds": 0}, Policy(leeway=0)),
         ({"require_path_scope": False}, Policy(leeway=5, scope_required=False)),
+        ({"require_expiry": False}, Policy(leeway=5, expiry_required=False)),
     ],
 )
 def test_every_key_becomes_its_rule(keys: dict[str, object], policy: Policy) -> None:
