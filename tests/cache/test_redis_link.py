@@ -81,7 +81,8 @@ async def test_without_redis_listening_takes_its_time() -> None:
     async with link_to(f"redis://127.0.0.1:{free_port()}/0", budget_seconds=0.2) as link:
         started = asyncio.get_running_loop().time()
         await link.listen("news", 0.05)
-        assert asyncio.get_running_loop().time() - started >= 0.05
+        # The loop's clock counts milliseconds, and their differences are not exact.
+        assert round(asyncio.get_running_loop().time() - started, 3) >= 0.05
 
 
 @pytest.mark.parametrize("url", ["http://h", "redis://h:port/0", "redis://:hunter2@h/0?socket_timeout=x", ""])
