@@ -13,6 +13,7 @@ import aiofastnet
 import pytest
 import uvloop
 from blockbuster import blockbuster_ctx
+from hypothesis import settings
 
 from tests.clock import Clock
 from tests.parts import find_part, version_of
@@ -37,6 +38,10 @@ MAY_BLOCK: tuple[tuple[str, str], ...] = (
 
 # Where the tests are the last word before a release, a test that did not run is a failure.
 REQUIRE_ALL = os.environ.get("TESTS_REQUIRE_PARTS") == "1"
+
+# A busy machine must not fail a property: no example has a deadline of its own.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 _used_parts = pytest.StashKey[set[str]]()
 
