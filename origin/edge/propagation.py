@@ -48,7 +48,8 @@ class Place:
 
     def below(self, path: str) -> str | None:
         """What follows the mount in a resolved path, or None when it is not this mount that answers there."""
-        if find_mount(path, self.mounts) != self.mount:
+        # No object has an empty segment in its path, and clients that drop it would come out at another mount.
+        if "//" in path or find_mount(path, self.mounts) != self.mount:
             return None
         _, *segments = path.split("/", len(self.mount.segments) + 1)
         return segments[-1] if len(segments) > len(self.mount.segments) else None

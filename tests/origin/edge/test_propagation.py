@@ -307,3 +307,10 @@ def test_a_mount_of_everything_leaves_the_others_alone() -> None:
         url = "https://a" + (f"/token={TOKEN}" if carry is Carry.PATH_INHERITED else "") + "/film/index.m3u8"
         assert {token_count(one) for one in fetched_hls(rendered(ours, carry, place), url)} == {1}
         assert {token_count(one) for one in fetched_hls(rendered(theirs, carry, place), url)} == {0}
+
+
+@pytest.mark.parametrize("carry", [Carry.QUERY, Carry.PATH_ROOTED])
+@pytest.mark.parametrize("reference", ["..//live/1.ts", "/vod//live/1.ts", "a//b.ts"])
+def test_a_path_with_an_empty_segment_gets_no_token(reference: str, carry: Carry) -> None:
+    """Nothing is served there, and clients that leave the segment out would take the token to another mount."""
+    assert TOKEN.encode() not in rendered(compile_playlist(playlist(reference)), carry)
