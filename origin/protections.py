@@ -17,7 +17,7 @@ from origin.edge.mount import Exchange, Propagation, Protection
 from origin.keystore.rings import KeyRings
 from origin.ledger.limits import Limits
 from origin.realms import exchanged, realm_of
-from origin.settings.tree import MountEdge
+from origin.settings.mount import MountEdge
 
 # Nobody can guess a session's id, nor meet another's.
 _SESSION_ID_BYTES = 12

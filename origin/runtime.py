@@ -55,7 +55,7 @@ from origin.serving.forwarded import TrustedProxies
 from origin.serving.geo import GeoDatabase
 from origin.serving.inbound import read_request
 from origin.serving.observe import Observer
-from origin.settings.tree import Cors
+from origin.settings.mount import Cors
 from origin.storage.descriptors import DescriptorCache
 from origin.storage.mounts import open_store
 from origin.storage.observed import ObservedReader, Operation, Result

@@ -6,9 +6,10 @@ open a store, a key ring or a socket. Rooms below never see `Settings`: the runt
 """
 
 from origin.settings.load import load, parse
+from origin.settings.mount import Mount, MountToken
 from origin.settings.problems import Problem, SettingsError
 from origin.settings.render import reference_markdown, schema, show
-from origin.settings.tree import DIALECTS, Mount, MountToken, Settings
+from origin.settings.tree import DIALECTS, Settings
 
 __all__ = [
     "DIALECTS",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
 
 from auth.carriage import Carriage, Transport
@@ -11,21 +11,15 @@ from auth.dialects import DIALECTS
 from auth.errors import Misuse
 from auth.options import read_options
 from auth.realm import Accepted
-from origin.settings.problems import Problem, did_you_mean
-from origin.settings.tree import Mount, Settings
+from origin.settings.mount import Mount
+from origin.settings.problems import Finding, Problem, did_you_mean
+from origin.settings.tree import Settings
+from origin.settings.upstream_checks import upstream_findings
 
 RESERVED_PREFIXES = ("/time", "/.well-known", "/playback", "/player")
 KEY_SOURCES = ("file", "env", "jwks", "redis")
 _NAMES_A_PATH = frozenset({"@path", "@request-target", "@target-uri"})
 _EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104  # compared with, not listened on
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A problem between keys, and the other keys that the rule has read."""
-
-    problem: Problem
-    reads: tuple[str, ...] = ()
 
 
 def findings(settings: Settings, dialects: Collection[str]) -> Iterator[Finding]:
@@ -49,6 +43,7 @@ def findings(settings: Settings, dialects: Collection[str]) -> Iterator[Finding]
         yield from _proof_findings(at, mount, settings)
         yield from _limit_findings(at, mount)
         yield from _session_findings(at, mount, settings.keyrings)
+        yield from upstream_findings(at, mount, settings.keyrings)
 
 
 def _listener_findings(settings: Settings) -> Iterator[Finding]:

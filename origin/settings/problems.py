@@ -39,6 +39,14 @@ class Problem:
         return f"{sentence} ({self.hint})" if self.hint else sentence
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A problem between keys, and the other keys that the rule has read."""
+
+    problem: Problem
+    reads: tuple[str, ...] = ()
+
+
 class SettingsError(Exception):
     """A configuration that cannot be used, with everything that is wrong with it."""
 

@@ -17,9 +17,12 @@ _SIZE = re.compile(r"([0-9]{1,15})\s*([KMG]i?)?B?")
 _UNITS = {None: 1, "K": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 _HOST_NAME = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*")
 _AUTHORITY = re.compile(r"([a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*|\[[0-9a-f:.]{2,45}\])(:[0-9]{1,5})?")
-_PREFIX = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
+_PREFIX = re.compile(r"/|(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
+_BUCKET = re.compile(r"(?:s3|gs|az)://[a-z0-9][a-z0-9._-]{1,62}(?:/[A-Za-z0-9._~!$&'()*+,;=:@/-]*)?")
 _REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 _REDIS_DATABASE = re.compile(r"(/[0-9]{0,9})?")
+_METHOD = re.compile(r"[A-Z][A-Z-]{0,31}")
+_OWN_METHODS = {"GET", "HEAD", "OPTIONS", "CONNECT", "TRACE", "PURGE"}
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _FINGERPRINT = re.compile(r"sha256:[0-9A-Fa-f]{64}")
 _CERTIFICATE_NAME = re.compile(r"[A-Za-z0-9*._~:/@-]{1,128}")
@@ -128,11 +131,19 @@ def _storage(value: str, info: ValidationInfo) -> str:
             return _file_url(value, _directory_of_the_file(info))
         case "http" | "https":
             return _upstream_url(value)
+        case "s3" | "gs" | "az":
+            return _bucket_url(value)
         case "memory" if not rest:
             return value
         case "memory":
             raise ValueError('should be "memory:" alone')
-    raise ValueError('should be a file:, http:, https: or memory: URL, such as "file:///srv/vod"')
+    raise ValueError('should be a file:, http:, https:, s3:, gs:, az: or memory: URL, such as "file:///srv/vod"')
+
+
+def _bucket_url(value: str) -> str:
+    if _BUCKET.fullmatch(value) is None:
+        raise ValueError('should be a bucket and a prefix in it, such as "s3://media/vod"')
+    return value
 
 
 def _file_url(value: str, base: Path) -> str:
@@ -161,6 +172,25 @@ def _upstream_url(value: str) -> str:
     if parts.query or parts.fragment:
         raise ValueError("may not carry a query or a fragment")
     return value
+
+
+def _unsafe_method(value: str) -> str:
+    if _METHOD.fullmatch(value) is None or value in _OWN_METHODS:
+        raise ValueError("should be a method in capitals, such as POST, other than those that are always understood")
+    return value
+
+
+def _upstream_origin(value: str) -> str:
+    scheme, separator, authority = value.lower().partition("://")
+    if separator and scheme in {"http", "https"} and _AUTHORITY.fullmatch(authority):
+        return value.lower()
+    raise ValueError('should be an origin such as "https://store.example", without a path')
+
+
+def _http_url(value: str) -> str:
+    if value.partition(":")[0] not in {"http", "https"}:
+        raise ValueError("should be an http: or https: URL")
+    return _upstream_url(value)
 
 
 def _jwks_url(value: str) -> str:
@@ -230,6 +260,9 @@ Origin = Annotated[str, AfterValidator(_origin)]
 PublicUrl = Annotated[str, AfterValidator(_public_url)]
 Prefix = Annotated[str, AfterValidator(_prefix)]
 Storage = Annotated[str, AfterValidator(_storage)]
+UnsafeMethod = Annotated[str, AfterValidator(_unsafe_method)]
+UpstreamUrl = Annotated[str, AfterValidator(_http_url)]
+UpstreamOrigin = Annotated[str, AfterValidator(_upstream_origin)]
 File = Annotated[Path, AfterValidator(_file)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]
 RedisKey = Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,256}$")]

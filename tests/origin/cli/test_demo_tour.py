@@ -18,7 +18,7 @@ from origin.demo.players import BUNDLES, integrity
 from origin.demo.players import __file__ as players_file
 from origin.realms import realm_of
 from origin.settings import Settings, parse
-from origin.settings.tree import Propagation
+from origin.settings.mount import Propagation
 
 HOST = "http://127.0.0.1:8080"
 

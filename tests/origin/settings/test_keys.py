@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from origin.settings.keys import Shape, choices, declared_keys, holds_text_only, table_at, table_in
-from origin.settings.tree import Cors, Mount, Settings
+from origin.settings.mount import Cors, Mount
+from origin.settings.tree import Settings
 
 FIELDS = {key.path: key.field for key in declared_keys(Settings)}
 

@@ -48,7 +48,15 @@ def test_the_sample_is_valid_with_what_is_commented_out() -> None:
     text = text.replace('trust = "none"', 'trust = "asks"')
     tables = tomllib.loads(text)
     rings = {source: {source: tables["keyrings"]["main"][source]} for source in KEY_SOURCES}
-    settings = parse(tables | {"keyrings": rings | {"main": rings["file"], "edges": rings["file"]}}, Path("/"))
+    tables |= {"keyrings": rings | {"main": rings["file"], "edges": rings["file"]}}
+    (mount,) = tables["mount"]
+
+    def fitting(storage: str, other: str) -> Settings:
+        with_storage = {key: value for key, value in mount.items() if key != other} | {"storage": storage}
+        return parse(tables | {"mount": [with_storage]}, Path("/"))
+
+    assert fitting("s3://media/vod", "upstream").mount[0].bucket.endpoint
+    settings = fitting("https://origin.example/media", "bucket")
     assert settings.cache.redis
     assert settings.mount[0].edge.secrets
     assert settings.keyrings["jwks"].jwks
