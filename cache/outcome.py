@@ -16,6 +16,8 @@ class Outcome(StrEnum):
     REVALIDATED = "revalidated"  # stale, asked the source, not changed
     MISS = "miss"  # loaded
     COLLAPSED = "collapsed"  # waited for somebody else's load
+    PARTIAL = "partial"  # some of it was there, the rest is loaded
+    BYPASS = "bypass"  # for one viewer alone, so not kept
 
 
 class Operation(StrEnum):

@@ -91,7 +91,7 @@ class Cache(Generic[V]):
         self._clock = clock
         self._recorder: Recorder = recorder or NullRecorder()
         self._source_trouble = policy.source_trouble
-        self._cooldown = Cooldown(policy.cooldown_seconds)
+        self._cooldown = Cooldown[CacheKey](policy.cooldown_seconds)
         self._flights = Flights[CacheKey, _Found[V]]()
         self._writes = WriteBehind(policy.writes_in_flight, self._recorder)
 

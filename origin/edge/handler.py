@@ -26,6 +26,7 @@ from origin.edge.pages import Pages, answer_page
 from origin.edge.playback import METHODS as PLAYBACK_METHODS
 from origin.edge.playback import PREFIX as PLAYBACK_PREFIX
 from origin.edge.playback import Playback
+from origin.edge.pulled import answer_pulled
 from origin.edge.remembered import recall
 from origin.edge.renewals import renewal_fields
 from origin.edge.sessions import SessionUnsigned, renewed_cookie
@@ -114,7 +115,7 @@ class PublicHandler:
         try:
             methods, max_body = self._expected(request)
             exchange.inbound = inbound = self._read_request(request, methods, max_body)
-            if max_body and inbound.method == "POST":
+            if max_body and inbound.method not in METHODS:
                 exchange.inbound = inbound = await with_body(request, inbound, _BODY_SECONDS)
             reply = await self._route(inbound, exchange)
         except Exception as error:  # the table decides; a defect is logged and told apart
@@ -122,15 +123,20 @@ class PublicHandler:
         return self._finished(reply, exchange)
 
     def _expected(self, request: web.BaseRequest) -> tuple[frozenset[str], int]:
-        """The methods that this path knows, and how many bytes the body of a POST may have."""
+        """The methods that this path knows, and how many bytes the body of an unsafe request may have."""
         if self._playback is not None and request.path.startswith(_PLAYBACK):
             return _PLAYBACK_METHODS, 0
-        if self._has_licences:
-            path = request.rel_url.raw_path
-            name = self._mount_named(path)
-            if name is not None and asks_for_licences(self._mounts[name.prefix], path):
-                return _LICENCE_METHODS, MAX_REQUEST_BYTES
-        return METHODS, 0
+        if request.method in METHODS and not self._has_licences:
+            return METHODS, 0
+        path = request.rel_url.raw_path
+        name = self._mount_named(path)
+        if name is None:
+            return METHODS, 0
+        mount = self._mounts[name.prefix]
+        if self._has_licences and asks_for_licences(mount, path):
+            return _LICENCE_METHODS, MAX_REQUEST_BYTES
+        upstream = mount.upstream
+        return (METHODS, 0) if upstream is None else (METHODS | upstream.methods, upstream.max_body)
 
     def _mount_named(self, path: str) -> MountName | None:
         return self._mount_of(path) if len(path) <= _KEPT_AT_MOST else find_mount(path, self._names)
@@ -189,10 +195,10 @@ class PublicHandler:
         if is_key:
             reply, exchange.reason = answer_keys(mount, target, inbound)
             reply = _with_cookie(reply, mount, target, admission, now)
-        elif target.kind in MANIFESTS:
+        elif target.kind in MANIFESTS and not mount.is_transparent:
             reply = await self._manifest(Viewing(mount, self._names, target, admission, inbound), exchange, now)
         else:
-            reply = await answer_object(mount, target, admission, inbound, now)
+            reply = await _object(mount, target, admission, exchange, now)
             reply = _with_cookie(reply, mount, target, admission, now)
         if reply is None:
             return _not_there(admission.audience, exchange)
@@ -241,7 +247,7 @@ class PublicHandler:
         except MissingError:
             return None
         except TooLargeError:
-            return await answer_object(viewing.mount, viewing.target, viewing.admission, viewing.inbound, now)
+            return await _object(viewing.mount, viewing.target, viewing.admission, exchange, now)
 
     def _fault(self, error: Exception, exchange: Exchange, methods: frozenset[str] = METHODS) -> Reply:
         known = reply_to(error, methods)
@@ -255,6 +261,20 @@ class PublicHandler:
         exchange.reason = "internal_error"
         _log.error("request %s failed", exchange.request_id, exc_info=error)
         return problem_reply(Problem(500, "internal_error"))
+
+
+async def _object(
+    mount: Mount, target: Target, admission: Admission, exchange: Exchange, now: float
+) -> Reply | None:
+    """The reply from the mount's store or from behind its shield; None when there is no such object."""
+    inbound = exchange.inbound
+    if inbound is None:
+        raise RuntimeError("an exchange is answered after it was read")
+    if mount.upstream is None:
+        return await answer_object(mount, target, admission, inbound, now)
+    answered = await answer_pulled(mount, mount.upstream, target, admission, inbound, now)
+    exchange.cache = answered.outcome
+    return answered.reply
 
 
 def _with_cookie(reply: Reply | None, mount: Mount, target: Target, admission: Admission, now: float) -> Reply | None:

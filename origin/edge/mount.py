@@ -9,6 +9,7 @@ from enum import StrEnum
 from auth import Gate, Rings, SessionPolicy
 from origin.edge.edge_proof import EdgeProof
 from origin.edge.lifetimes import CachePolicy
+from origin.edge.upstream import Upstream
 from origin.http.cors import CorsPolicy
 from origin.keystore.content_keys import ContentKeys
 from origin.ledger.limits import Limits
@@ -65,6 +66,12 @@ class Mount:
     own_hosts: frozenset[str]  # "cdn.example": absolute URIs to these are ours; empty: to the host that was asked
     compress: bool = True
     content_keys: Callable[[], ContentKeys] | None = None  # those in force now; None: keys lie in storage
+    upstream: Upstream | None = None  # None: objects lie in a store of this machine
+
+    @property
+    def is_transparent(self) -> bool:
+        """Whether answers go through as the upstream gives them, manifests too: nothing has to be written into them."""
+        return self.protection is None and self.upstream is not None and self.upstream.is_http
 
     @property
     def label(self) -> str:

@@ -11,6 +11,7 @@ from origin.http.reply import Header
 from origin.http.structured import sf_integer, sf_string, sf_token_or_string
 
 _MAX_DELTA_SECONDS = 2_147_483_648  # RFC 9111 §1.2.2
+CACHE_NAME = "Headgate"  # what this cache is called in Cache-Status
 _TIMING_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 

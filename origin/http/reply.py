@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -85,10 +85,14 @@ class Slices:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A body that arrives while it is sent; `length` in bytes when it is known beforehand."""
+    """A body that arrives while it is sent; `length` in bytes when it is known beforehand.
+
+    `close` is called once at the end by whoever sends it, whether it was sent, broke off or was never begun.
+    """
 
     chunks: AsyncIterator[bytes]
     length: int | None = None
+    close: Callable[[], Awaitable[None]] | None = None
 
 
 Body = Empty | Bytes | FileSlice | Slices | Stream

@@ -10,12 +10,14 @@ from dataclasses import replace
 
 from auth.errors import Denied, Reason
 from auth.remedy import Remedied
+from origin.http.caching import CACHE_NAME, CacheStatus, Forward, cache_status
 from origin.http.problem import Problem, problem_reply
 from origin.http.reply import Header, Reply
 from origin.manifests.template import Malformed
 from origin.media.target import Refusal, Refused
 from origin.serving.inbound import RefusedRequestError
 from origin.storage.store import StoreError
+from origin.upstream.origin_server import Trouble, UpstreamError
 
 # What a client should wait after a store has failed, in seconds: about a segment.
 _RETRY_AFTER = "2"
@@ -42,11 +44,27 @@ def reply_to(error: Exception, methods: frozenset[str]) -> tuple[Reply, str] | N
         case StoreError():
             problem = Problem(503, error.reason, detail="The storage behind this path does not answer.")
             return problem_reply(problem, ("Retry-After", _RETRY_AFTER)), error.reason
+        case UpstreamError():
+            return _upstream(error.trouble), error.trouble.value
         case Malformed():
             problem = Problem(502, error.reason, detail="The manifest cannot be protected and is not served.")
             return problem_reply(problem), error.reason
         case _:
             return None
+
+
+_UPSTREAM_STATUS = {
+    Trouble.TIMED_OUT: 504,
+    Trouble.LOOP: 508,  # RFC 8586 leaves it open; RFC 5842 §7.2 has the word for it
+    Trouble.BUSY: 503,
+}
+
+
+def _upstream(trouble: Trouble) -> Reply:
+    """502 for an upstream that gave no answer to pass on, unless there is a better word (RFC 9110 §15.6)."""
+    problem = Problem(_UPSTREAM_STATUS.get(trouble, 502), trouble.value, detail="The upstream gave no good answer.")
+    status = CacheStatus(CACHE_NAME, Forward.MISS, detail=trouble.value)
+    return problem_reply(problem, ("Retry-After", _RETRY_AFTER), cache_status(status))
 
 
 def _denied(denied: Denied) -> Reply:

@@ -24,6 +24,7 @@ from origin.serving.forwarded import Address, TrustedProxies, address_of
 # RFC 3986 §3.2.2 as far as DNS goes; an empty port is allowed and means nothing (§3.2.3).
 _AUTHORITY = re.compile(r"(?:[A-Za-z0-9._~-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?")
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"  # RFC 9110 §10.1.1
+_WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
 _LENGTH = re.compile(r"[0-9]{1,9}")
 _ABSOLUTE_FORM = re.compile(r"(https?)://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 
@@ -80,7 +81,7 @@ def read_request(
     proxies: TrustedProxies,
     edge_facts: EdgeFacts = NO_FACTS,
 ) -> Inbound:
-    """The request as values; raises `RefusedRequestError`. A POST may have a body of up to `max_body` bytes."""
+    """The request as values; raises `RefusedRequestError`. An unsafe one may have a body of up to `max_body` bytes."""
     headers = request.headers
     _check_framing(request, methods, max_body)
     peer = client = address_of(request.remote or "")
@@ -121,12 +122,13 @@ def _check_framing(request: web.BaseRequest, methods: frozenset[str], max_body: 
     if request.method not in methods:
         raise RefusedRequestError(405, "method_not_allowed", "the Allow field says which methods are")
     # A chunked request may carry trailers, which the parser would hand to the next request on the connection.
-    takes_body = request.method == "POST" and max_body > 0
+    takes_body = request.method not in _WITHOUT_BODY and max_body > 0
     if "Transfer-Encoding" in headers or (not takes_body and headers.get("Content-Length", "0") != "0"):
         detail = "a body comes with its length" if takes_body else "a request to this path has no body"
         raise RefusedRequestError(400, "body_not_allowed", detail)
     if takes_body:
-        _check_length(headers.get("Content-Length"), max_body)
+        # Others than POST often come without a body and without saying so (RFC 9110 §8.6).
+        _check_length(headers.get("Content-Length", None if request.method == "POST" else "0"), max_body)
 
 
 def _check_length(given: str | None, max_body: int) -> None:

@@ -15,6 +15,7 @@ import os
 import socket
 import struct
 import time
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import IO, assert_never, cast
 
@@ -81,6 +82,15 @@ async def send(request: web.BaseRequest, reply: Reply) -> Delivery:
     finally:
         if reply.content is not None:
             reply.content.release()
+        elif isinstance(reply.body, Stream):
+            await _end(reply.body)
+
+
+async def _end(stream: Stream) -> None:
+    if isinstance(stream.chunks, AsyncGenerator):
+        await stream.chunks.aclose()  # now, and not when it is collected: it may hold a file or a connection
+    if stream.close is not None:
+        await stream.close()
 
 
 def _length(body: Body) -> int | None:

@@ -131,6 +131,77 @@ STORAGE_SECONDS = Declaration(
     ("mount", "operation"),
     _STORE_BUCKETS,
 )
+UPSTREAM_REQUESTS = Declaration(
+    "headgate_upstream_requests_total",
+    MetricType.COUNTER,
+    "Requests to upstreams and buckets, by what came of them until the header block: ok, or why there was no answer.",
+    ("mount", "result"),
+)
+UPSTREAM_SECONDS = Declaration(
+    "headgate_upstream_first_byte_seconds",
+    MetricType.HISTOGRAM,
+    "Time from a request to an upstream to the header block of its answer.",
+    ("mount",),
+    _FIRST_BYTE_BUCKETS,
+)
+UPSTREAM_BYTES = Declaration(
+    "headgate_upstream_received_bytes_total", MetricType.COUNTER, "Body bytes received from upstreams.", ("mount",)
+)
+UPSTREAM_BROKEN = Declaration(
+    "headgate_upstream_broken_total",
+    MetricType.COUNTER,
+    "Answers of upstreams that could not be used: none came, or the body broke; nothing of them was kept.",
+    ("mount", "reason"),
+)
+SHIELD_OUTCOMES = Declaration(
+    "headgate_shield_outcomes_total",
+    MetricType.COUNTER,
+    "Requests answered from behind a shield, by how the answer came about.",
+    ("mount", "outcome"),
+)
+SHIELD_EVENTS = Declaration(
+    "headgate_shield_events_total",
+    MetricType.COUNTER,
+    "What happened behind a shield beside answers: bodies that found no room, invalidations, relays, prefetches.",
+    ("mount", "event"),
+)
+DISK_LOOKUPS = Declaration(
+    "headgate_disk_lookups_total", MetricType.COUNTER, "Bodies looked for in the disk cache, by result.", ("result",)
+)
+DISK_BODIES = Declaration("headgate_disk_bodies", MetricType.GAUGE, "Bodies in the disk cache's directory.")
+DISK_BYTES = Declaration(
+    "headgate_disk_bytes",
+    MetricType.GAUGE,
+    "Bytes of the disk cache, by use: kept, or reserved for bodies that are being filled.",
+    ("use",),
+)
+DISK_STORED = Declaration(
+    "headgate_disk_stored_bytes_total", MetricType.COUNTER, "Bytes that became visible in the disk cache."
+)
+DISK_EVICTED = Declaration(
+    "headgate_disk_evicted_bytes_total", MetricType.COUNTER, "Bytes pushed out of the disk cache to make room."
+)
+DISK_EVENTS = Declaration(
+    "headgate_disk_events_total",
+    MetricType.COUNTER,
+    "What happened in the disk cache beside look-ups: no room, damaged bodies, sweeps, trouble with its index.",
+    ("event",),
+)
+FLEET_EVENTS = Declaration(
+    "headgate_fleet_events_total",
+    MetricType.COUNTER,
+    "What nodes do together: leases taken, waited for, lost; messages heard and dropped.",
+    ("event",),
+)
+PURGES = Declaration(
+    "headgate_purges_total", MetricType.COUNTER, "Purges applied in this process, by scope and mode.", ("scope", "mode")
+)
+EDGE_PURGES = Declaration(
+    "headgate_edge_purges_total",
+    MetricType.COUNTER,
+    "Purges handed to the edges in front, by edge and result.",
+    ("edge", "result"),
+)
 MANIFESTS_REFUSED = Declaration(
     "headgate_manifests_refused_total",
     MetricType.COUNTER,
@@ -175,6 +246,21 @@ DECLARATIONS = (
     KEY_RING_AGE,
     STORAGE_OPERATIONS,
     STORAGE_SECONDS,
+    UPSTREAM_REQUESTS,
+    UPSTREAM_SECONDS,
+    UPSTREAM_BYTES,
+    UPSTREAM_BROKEN,
+    SHIELD_OUTCOMES,
+    SHIELD_EVENTS,
+    DISK_LOOKUPS,
+    DISK_BODIES,
+    DISK_BYTES,
+    DISK_STORED,
+    DISK_EVICTED,
+    DISK_EVENTS,
+    FLEET_EVENTS,
+    PURGES,
+    EDGE_PURGES,
     MANIFESTS_REFUSED,
     ACCESS_LOG_DROPPED,
     LOOP_LAG,

@@ -1,0 +1,281 @@
+"""One pull for all who wait, whose body fills the shelf while it is served."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
+
+from cache.disk.errors import DiskError
+from cache.flights import Flights
+from origin.http.fields import Fields, combined, without
+from origin.httpcache.combining import may_combine, part_of
+from origin.httpcache.passing import forwardable_request, forwardable_response
+from origin.httpcache.policy import Policy
+from origin.httpcache.stored import StoredResponse
+from origin.httpcache.storing import StoreVerdict, may_store, stored_of
+from origin.httpcache.tags import bounded
+from origin.httpcache.updating import freshened, is_match_for
+from origin.shield.asked import Asked
+from origin.shield.landing import Failure, Landed, Landing, Single
+from origin.shield.recorder import Event, Recorder
+from origin.shield.shelf import Arriving, Kept, Shelf
+from origin.upstream.origin_server import Incoming, OriginServer, Outgoing, Trouble, UpstreamError
+
+_log = logging.getLogger(__name__)
+
+# The body of an upstream's 5xx that is passed on; a longer one is cut off with its connection.
+_FAILURE_BYTES = 64 * 1024
+_SAYS_LIFETIME = ("Cache-Control", "Expires", "Pragma")
+_CONDITIONAL = frozenset(
+    {"if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "if-range", "range", "content-type"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is asked of the upstream beyond the viewer's own fields."""
+
+    fields: Fields = ()  # preconditions, Range and If-Range
+    key: str = ""  # of the kept response that a 304 or a 206 is about
+    stored: StoredResponse | None = None  # its head
+
+    @property
+    def range(self) -> str | None:
+        """The Range field."""
+        return combined(self.fields, "Range")
+
+
+class Pulls:
+    """The pulls of one mount that are under way."""
+
+    def __init__(
+        self,
+        upstream: OriginServer,
+        shelf: Shelf,
+        policy: Policy,
+        clock: Callable[[], float],
+        recorder: Recorder,
+        largest: int,
+    ) -> None:
+        """`clock` gives Unix seconds; a body of more than `largest` bytes is passed on and not kept."""
+        self._upstream = upstream
+        self._shelf = shelf
+        self._policy = policy
+        self._clock = clock
+        self._recorder = recorder
+        self._largest = largest
+        self._flights = Flights[str, Landing]()
+        self._pumps: set[asyncio.Task[None]] = set()
+
+    async def join(self, asked: Asked, wish: Wish) -> tuple[Landing, bool]:
+        """What the pull for this URL and range comes to, and whether this call began it. Raises `UpstreamError`."""
+        return await self._flights.join(_flight(asked, wish), lambda: self.pull(asked, wish))
+
+    def launch(self, asked: Asked, wish: Wish) -> None:
+        """Begin that pull and let nobody wait for it."""
+        self._flights.launch(_flight(asked, wish), lambda: self._alone(asked, wish))
+
+    async def pull(self, asked: Asked, wish: Wish) -> Landing:
+        """One pull. Raises `UpstreamError`."""
+        requested_at = self._clock()
+        fields = (*forwardable_request(asked.fields), *wish.fields)
+        incoming = await self._upstream.fetch(Outgoing("GET", asked.target, fields))
+        is_taken = False
+        try:
+            landing = await self._land(asked, wish, incoming, requested_at)
+            is_taken = isinstance(landing, Single) or (isinstance(landing, Landed) and landing.arriving is not None)
+            return landing
+        finally:
+            if not is_taken:
+                await incoming.close()
+
+    async def pass_on(self, asked: Asked) -> Single:
+        """The viewer's own request, its conditions and range included, for nobody else. Raises `UpstreamError`."""
+        requested_at = self._clock()
+        own = tuple(field for field in asked.fields if field[0].lower() in _CONDITIONAL)
+        fields = (*without(forwardable_request(asked.fields), {"content-type"}), *own)
+        incoming = await self._upstream.fetch(Outgoing(asked.method, asked.target, fields, asked.body))
+        return Single.of(self._head(asked, incoming, requested_at), "passed_on", incoming)
+
+    def head_of(self, asked: Asked, single: Single) -> StoredResponse | None:
+        """The response to a POST as one to later GETs, where it says that it is that (RFC 9110 §9.3.3)."""
+        stored = single.stored
+        verdict = may_store(
+            asked.method, asked.fields, stored.status, stored.fields, self._policy, target_uri=asked.target
+        )
+        return stored if verdict is StoreVerdict.STORE else None
+
+    async def keep(self, asked: Asked, stored: StoredResponse, incoming: Incoming) -> Arriving:
+        """Fill the shelf with a response that may be kept. Raises `DiskError`, and then the response is not taken."""
+        arriving = await self._shelf.begin(asked, stored, incoming.length)
+        self._own(self._pump(arriving, incoming))
+        return arriving
+
+    async def close(self) -> None:
+        """End all pulls; what had not arrived is not kept."""
+        await self._flights.close()
+        for pump in tuple(self._pumps):
+            pump.cancel()
+        await asyncio.gather(*self._pumps, return_exceptions=True)
+
+    async def _alone(self, asked: Asked, wish: Wish) -> Landing:
+        try:
+            landing = await self.pull(asked, wish)
+        except UpstreamError as error:
+            self._recorder.broke(error.trouble)
+            raise
+        if isinstance(landing, Single) and (incoming := landing.claim()) is not None:
+            await incoming.close()
+        return landing
+
+    def _head(self, asked: Asked, incoming: Incoming, requested_at: float) -> StoredResponse:
+        fields = incoming.fields
+        if asked.rule is not None and not any(combined(fields, name) for name in _SAYS_LIFETIME):
+            fields = (*fields, ("Cache-Control", asked.rule))
+        stored = stored_of(
+            incoming.status,
+            fields,
+            self._policy,
+            request_fields=asked.fields,
+            requested_at=requested_at,
+            received_at=self._clock(),
+        )
+        return replace(stored, tags=bounded([*stored.tags, *asked.tags])) if asked.tags else stored
+
+    async def _land(self, asked: Asked, wish: Wish, incoming: Incoming, requested_at: float) -> Landing:
+        if incoming.status == 304 and wish.stored is not None:
+            return await self._revalidated(asked, wish, incoming, requested_at)
+        stored = self._head(asked, incoming, requested_at)
+        verdict = may_store("GET", asked.fields, stored.status, incoming_fields(stored, incoming), self._policy)
+        if verdict is not StoreVerdict.STORE:
+            if stored.status >= 500:
+                return Failure(stored, await _beginning(incoming))
+            return Single.of(_as_received(stored, incoming), verdict.value, incoming)
+        return await self._keep(asked, wish, incoming, stored)
+
+    async def _revalidated(self, asked: Asked, wish: Wish, incoming: Incoming, requested_at: float) -> Landing:
+        stored = wish.stored
+        if stored is None or not is_match_for(stored, forwardable_response(incoming.fields)):
+            return await self.pull(asked, Wish())
+        fresh = freshened(
+            stored,
+            incoming.fields,
+            self._policy,
+            request_fields=asked.fields,
+            requested_at=requested_at,
+            received_at=self._clock(),
+        )
+        kept = await self._shelf.at(wish.key)
+        if isinstance(kept, Kept):
+            # Where another response has taken its place meanwhile, that one is as new.
+            await self._shelf.refresh(kept, fresh)
+            kept.release()
+        return Landed(wish.key, fresh, 304, None)
+
+    async def _keep(self, asked: Asked, wish: Wish, incoming: Incoming, stored: StoredResponse) -> Landing:
+        """Begin to fill the shelf, where there is room and it is known for which bytes."""
+        run = _run_of(wish, incoming, stored)
+        if run is None or (run.size is not None and run.size > self._largest):
+            return Single.of(_as_received(stored, incoming), "range" if run is None else "too_large", incoming)
+        try:
+            arriving = await self._place(asked, wish, stored, run)
+        except DiskError as error:
+            self._recorder.happened(Event.NOT_KEPT)
+            return Single.of(_as_received(stored, incoming), error.reason, incoming)
+        self._own(self._pump(arriving, incoming))
+        return Landed(arriving.key, arriving.stored, stored.status, arriving)
+
+    async def _place(self, asked: Asked, wish: Wish, stored: StoredResponse, run: _Run) -> Arriving:
+        if stored.status != 206:
+            return await self._shelf.begin(asked, stored, run.length)
+        stop = run.start if run.stop is None else run.stop
+        if wish.stored is None:
+            whole = replace(stored, status=200, fields=without(stored.fields, {"content-range", "content-length"}))
+            return await self._shelf.begin(asked, whole, run.length, run.start, stop)
+        kept = await self._shelf.at(wish.key)
+        try:
+            if not isinstance(kept, Kept) or not may_combine(kept.stored, stored.status, stored.fields):
+                raise UpstreamError(Trouble.CHANGED, "a range of another version")
+            return await self._shelf.extend(kept, run.start, stop)
+        finally:
+            if isinstance(kept, Kept):
+                kept.release()
+
+    async def _pump(self, arriving: Arriving, incoming: Incoming) -> None:
+        """From the upstream to the shelf, to the end; what breaks is not kept, and its followers see that it broke."""
+        position, fill = arriving.start, arriving.fill
+        is_whole = False
+        try:
+            async for chunk in incoming.chunks():
+                if position + len(chunk) - arriving.start > self._largest:
+                    raise UpstreamError(Trouble.TOO_LARGE, "more than is kept")
+                await fill.write(position, chunk)
+                position += len(chunk)
+            is_whole = True
+            await fill.commit(length=position if fill.length is None else None)
+        except UpstreamError as error:
+            self._recorder.broke(error.trouble)
+            _log.warning("a body from upstream broke and is not kept: %s", error)
+        except DiskError:
+            self._recorder.happened(Event.NOT_KEPT)
+        finally:
+            if not is_whole:
+                await asyncio.shield(fill.abandon())
+            self._shelf.arrived(arriving)
+            await incoming.close()
+
+    def _own(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._pumps.add(task)
+        task.add_done_callback(self._pumps.discard)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Which bytes of a body come."""
+
+    length: int | None  # of all of it
+    start: int = 0
+    stop: int | None = None
+
+    @property
+    def size(self) -> int | None:
+        stop = self.length if self.stop is None else self.stop
+        return None if stop is None else stop - self.start
+
+
+def _flight(asked: Asked, wish: Wish) -> str:
+    # What must be validated and what is not there at all are pulled by the same flight.
+    return f"{asked.key} {wish.range or ''}"
+
+
+def _run_of(wish: Wish, incoming: Incoming, stored: StoredResponse) -> _Run | None:
+    """None for a part that cannot be kept: nobody knows of how much, or several parts at once."""
+    if stored.status != 206:
+        return _Run(incoming.length)
+    part = part_of(206, incoming.fields)
+    if part is None or part.span is None or part.complete_length is None or wish.range is None:
+        return None
+    return _Run(part.complete_length, part.span.start, part.span.stop)
+
+
+def incoming_fields(stored: StoredResponse, incoming: Incoming) -> Fields:
+    """What is judged: the fields as received, and a rule of ours that was put beside them."""
+    ours = [field for field in stored.fields if field[0] == "Cache-Control" and field not in incoming.fields]
+    return (*incoming.fields, *ours)
+
+
+def _as_received(stored: StoredResponse, incoming: Incoming) -> StoredResponse:
+    """With the fields that may be passed on, though not kept."""
+    return replace(stored, fields=forwardable_response(incoming.fields))
+
+
+async def _beginning(incoming: Incoming) -> bytes:
+    body = bytearray()
+    async for chunk in incoming.chunks():
+        body += chunk
+        if len(body) > _FAILURE_BYTES:
+            break
+    return bytes(body[:_FAILURE_BYTES])

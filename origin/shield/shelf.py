@@ -1,0 +1,215 @@
+"""Where responses are found and kept: the fields that tell them apart, and bodies that still arrive.
+
+A URL's key leads to its response, or to a signpost where the upstream's Vary tells several apart; then each has a key
+of its own. A body that is being pulled is found before anything on the disk: whoever asks meanwhile follows it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from cache.disk.fill import Fill
+from cache.disk.held import Held
+from cache.disk.store import DiskStore
+from origin.http.fields import Fields
+from origin.httpcache.stored import StoredResponse
+from origin.httpcache.variants import variant_key, variant_of
+from origin.shield.asked import Asked
+from origin.shield.records import Signpost, pack, unpack
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A response on the disk. Whoever has it releases it."""
+
+    key: str
+    stored: StoredResponse
+    held: Held
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of its body is there."""
+        length = self.held.length
+        return length is not None and self.held.extents.covers(0, length)
+
+    def release(self) -> None:
+        """Give it back. Idempotent."""
+        self.held.release()
+
+
+@dataclass(slots=True, eq=False)
+class Arriving:
+    """A response whose body, or a run of it, is on its way to the disk and to all who follow it."""
+
+    key: str
+    stored: StoredResponse
+    fill: Fill
+    start: int = 0
+    stop: int | None = None  # None: to the end
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of the body arrives here."""
+        return self.start == 0 and (self.stop is None or self.stop == self.fill.length)
+
+    def will_have(self, position: int) -> bool:
+        """Whether the byte at `position` is there or will be, if all goes well."""
+        return self.start <= position and (self.stop is None or position < self.stop)
+
+    def release(self) -> None:
+        """Nothing: it belongs to whoever fills it."""
+
+
+Found: TypeAlias = Kept | Arriving
+
+
+class Shelf:
+    """The responses of all mounts, in one store."""
+
+    def __init__(self, store: DiskStore) -> None:
+        """The store is not closed here."""
+        self._store = store
+        self._arriving: dict[str, list[Arriving]] = {}
+
+    def peek(self, asked: Asked) -> Found | None:
+        """What is known without waiting; None says nothing about the disk."""
+        arriving = self._whole_arriving(asked.key)
+        if arriving is not None:
+            return arriving
+        held = self._store.peek(asked.key)
+        if held is None:
+            return None
+        match unpack(held.head):
+            case StoredResponse() as stored:
+                return Kept(asked.key, stored, held)
+            case Signpost(nominations):
+                held.release()
+                return self._peek_variants(asked, nominations)
+            case _:
+                held.release()
+                return None
+
+    async def find(self, asked: Asked) -> Found | None:
+        """The response to `asked` if there is one, the latest if there are several (RFC 9111 §4.1)."""
+        found = await self.at(asked.key)
+        if not isinstance(found, Signpost):
+            return found
+        best: Found | None = None
+        for names in found.nominations:
+            other = await self.at(_variant(asked, names))
+            if other is None or isinstance(other, Signpost):
+                continue
+            if best is not None and best.stored.received_at >= other.stored.received_at:
+                other.release()
+                continue
+            if best is not None:
+                best.release()
+            best = other
+        return best
+
+    async def at(self, key: str) -> Found | Signpost | None:
+        """What is under exactly this key."""
+        arriving = self._whole_arriving(key)
+        if arriving is not None:
+            return arriving
+        held = self._store.peek(key) or await self._store.get(key)
+        if held is None:
+            return None
+        record = unpack(held.head)
+        if isinstance(record, StoredResponse):
+            return Kept(key, record, held)
+        held.release()
+        return record
+
+    def following(self, key: str, position: int) -> Arriving | None:
+        """What is on its way to this key and brings the byte at `position`."""
+        return next((one for one in self._arriving.get(key, ()) if one.will_have(position)), None)
+
+    def has_arriving(self, key: str) -> Arriving | None:
+        """Anything that is on its way to this key."""
+        return next(iter(self._arriving.get(key, ())), None)
+
+    async def begin(
+        self, asked: Asked, stored: StoredResponse, length: int | None, start: int = 0, stop: int | None = None
+    ) -> Arriving:
+        """A new response under the key that its Vary gives it; it takes the place of the old one when it is whole.
+
+        `start` and `stop` say which run of its body arrives. Raises `DiskFull`.
+        """
+        key = asked.key
+        if stored.vary:
+            names = tuple(name for name, _ in stored.vary)
+            await self._point(asked.key, names)
+            key = _variant(asked, names)
+        expects = None if stop is None else (start, stop)
+        fill = await self._store.begin(key, pack(stored), length=length, tags=stored.tags, expects=expects)
+        return self._arrives(Arriving(key, stored, fill, start, stop))
+
+    async def extend(self, kept: Kept, start: int, stop: int) -> Arriving:
+        """A further run of a response's body. Raises `DiskFull`."""
+        fill = await self._store.extend(kept.held, expects=(start, stop))
+        return self._arrives(Arriving(kept.key, kept.stored, fill, start, stop))
+
+    def arrived(self, arriving: Arriving) -> None:
+        """It is on the disk now, or will never be."""
+        others = self._arriving.get(arriving.key, [])
+        if arriving in others:
+            others.remove(arriving)
+        if not others:
+            self._arriving.pop(arriving.key, None)
+        arriving.ended.set()
+
+    async def refresh(self, kept: Kept, stored: StoredResponse) -> bool:
+        """Give a response another head; False when another response has taken its place."""
+        return await self._store.rewrite_head(kept.key, kept.held, pack(stored), stored.tags)
+
+    async def forget(self, key: str) -> None:
+        """Remove what is under this key; a signpost takes its variants out of reach."""
+        await self._store.remove(key)
+
+    def _whole_arriving(self, key: str) -> Arriving | None:
+        return next((one for one in self._arriving.get(key, ()) if one.is_whole), None)
+
+    def _peek_variants(self, asked: Asked, nominations: tuple[tuple[str, ...], ...]) -> Found | None:
+        # More than one list may match, and the latest counts: that is for `find`.
+        if len(nominations) != 1:
+            return None
+        key = _variant(asked, nominations[0])
+        arriving = self._whole_arriving(key)
+        if arriving is not None:
+            return arriving
+        held = self._store.peek(key)
+        if held is None:
+            return None
+        record = unpack(held.head)
+        if isinstance(record, StoredResponse):
+            return Kept(key, record, held)
+        held.release()
+        return None
+
+    async def _point(self, key: str, names: tuple[str, ...]) -> None:
+        held = await self._store.get(key)
+        record = None if held is None else unpack(held.head)
+        known = record if isinstance(record, Signpost) else Signpost(())
+        if held is not None:
+            held.release()
+        if known.nominations[:1] == (names,):
+            return
+        fill = await self._store.begin(key, pack(known.with_latest(names)), length=0)
+        await fill.commit()
+
+    def _arrives(self, arriving: Arriving) -> Arriving:
+        self._arriving.setdefault(arriving.key, []).append(arriving)
+        return arriving
+
+
+def _variant(asked: Asked, names: tuple[str, ...]) -> str:
+    return f"{asked.key};{variant_key(variant_of(names, asked.fields))}"
+
+
+def same_variant(stored: StoredResponse, fields: Fields) -> bool:
+    """Whether the response is one for a request with these fields (RFC 9111 §4.1)."""
+    return stored.vary == variant_of(tuple(name for name, _ in stored.vary), fields)

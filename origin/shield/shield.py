@@ -1,0 +1,350 @@
+"""A shared cache in front of one mount's upstream: the order in which everything happens."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from cache import Outcome
+from cache.cooldown import Cooldown
+from cache.disk.errors import DiskError
+from origin.http.caching import CACHE_NAME, CacheStatus, Forward
+from origin.http.fields import without
+from origin.http.problem import Problem, problem_reply
+from origin.http.ranges import Multiple, Single as OneRange, Unsatisfiable as NoRange, Whole, select
+from origin.http.reply import Bytes, Empty, Reply, Stream
+from origin.httpcache.freshness import current_age, freshness_lifetime
+from origin.httpcache.invalidation import invalidated
+from origin.httpcache.policy import Policy
+from origin.httpcache.reuse import (
+    Decision,
+    Fetch,
+    Purged,
+    Revalidate,
+    Serve,
+    ServeWhileRevalidating,
+    Unsatisfiable,
+    decide,
+)
+from origin.httpcache.updating import freshened_by_head
+from origin.shield.answering import passed_on, reply_from
+from origin.shield.asked import Asked
+from origin.shield.bodies import passing
+from origin.shield.landing import Failure, Landed, Landing, Single
+from origin.shield.locating import Locator, is_divisible
+from origin.shield.places import Place
+from origin.shield.pulls import Pulls, Wish
+from origin.shield.recorder import Event, Recorder
+from origin.shield.shelf import Arriving, Found, Kept, Shelf, same_variant
+from origin.shield.slices import first_range
+from origin.upstream.origin_server import UpstreamError
+
+_log = logging.getLogger(__name__)
+
+_FAILING = frozenset({500, 502, 503, 504})  # RFC 5861 §4
+# How long a URL whose response only one viewer could have is not waited for by others.
+_UNSHARED_SECONDS = 10.0
+_COOLDOWN_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A reply, and how it came about."""
+
+    reply: Reply
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the operator decides for one mount."""
+
+    policy: Policy
+    slice_bytes: int
+
+
+# Whether what is kept under a public URL, with these tags and since then, has been purged.
+Judge = Callable[[str, tuple[str, ...], float], Purged]
+
+
+class Shield:
+    """Answers requests below one mount from what is kept, and from the upstream where that is needed."""
+
+    def __init__(
+        self,
+        pulls: Pulls,
+        shelf: Shelf,
+        place: Place,
+        rules: Rules,
+        judge: Judge,
+        recorder: Recorder,
+    ) -> None:
+        """Pulls and shelf are closed by whoever made them."""
+        self._pulls = pulls
+        self._shelf = shelf
+        self._place = place
+        self._policy = rules.policy
+        self._slice_bytes = rules.slice_bytes
+        self._judge = judge
+        self._recorder = recorder
+        self._cooldown = Cooldown[str](_COOLDOWN_SECONDS)
+        self._unshared = Cooldown[str](_UNSHARED_SECONDS)
+
+    async def answer(self, asked: Asked, now: float) -> Answered:
+        """The reply at `now` (Unix seconds).
+
+        Raises `UpstreamError` when there is none to be had, and `BodyFailed` where the shelf fails.
+        """
+        if not asked.is_safe:
+            return self._told(asked, await self._write(asked))
+        found = self._shelf.peek(asked) or await self._find(asked)
+        try:
+            answered = await self._decided(asked, found, now)
+        except BaseException:
+            if found is not None:
+                found.release()
+            raise
+        self._recorder.answered(answered.outcome)
+        return self._told(asked, answered)
+
+    async def warm(self, asked: Asked, now: float) -> None:
+        """Have the response kept, if it may be, and give it to nobody."""
+        answered = await self.answer(asked, now)
+        match answered.reply.body:
+            case Stream(chunks=chunks):
+                async for _ in chunks:
+                    pass
+            case _:
+                if answered.reply.content is not None:
+                    answered.reply.content.release()
+
+    async def _find(self, asked: Asked) -> Found | None:
+        try:
+            return await self._shelf.find(asked)
+        except DiskError as error:
+            # A cache that cannot be read is an empty one.
+            self._recorder.happened(Event.NOT_KEPT)
+            _log.warning("the disk cache cannot be read: %s", error)
+            return None
+
+    async def _decided(self, asked: Asked, found: Found | None, now: float) -> Answered:
+        decision = self._decide(asked, found, now)
+        match decision:
+            case Serve(age=age, ttl=ttl) if found is not None:
+                return await self._serve(asked, found, age, ttl, now)
+            case ServeWhileRevalidating(age=age, ttl=ttl, conditional=conditional) if found is not None:
+                if not isinstance(found, Arriving):
+                    self._pulls.launch(without_conditions(asked), _validating(found, conditional))
+                status = CacheStatus(CACHE_NAME, ttl=int(ttl), detail="revalidating")
+                return self._reply(asked, found, status, age, now, Outcome.STALE)
+            case Revalidate() if found is not None:
+                return await self._revalidate(asked, found, decision, now)
+            case Unsatisfiable():
+                _release(found)
+                problem = Problem(504, "only_if_cached", detail="Nothing is kept that would do, and no more was asked.")
+                return Answered(problem_reply(problem), Outcome.MISS)
+            case _:
+                _release(found)
+                forward = decision.forward if isinstance(decision, Fetch) else Forward.MISS
+                return await self._fetch(asked, forward, now)
+
+    def _decide(self, asked: Asked, found: Found | None, now: float) -> Decision:
+        stored = None if found is None else found.stored
+        purged = Purged.NONE if stored is None else self._judge(asked.url, stored.tags, stored.received_at)
+        return decide(asked.method, asked.fields, stored, now, self._policy, purged=purged)
+
+    async def _serve(self, asked: Asked, found: Found, age: float, ttl: float, now: float) -> Answered:
+        if isinstance(found, Kept) and not _has_all(found, asked):
+            if not is_divisible(found.stored):
+                found.release()
+                return await self._fetch(asked, Forward.PARTIAL, now)
+            status = CacheStatus(CACHE_NAME, forward=Forward.PARTIAL, ttl=int(ttl), stored=True)
+            return self._reply(asked, found, status, age, now, Outcome.PARTIAL)
+        status = CacheStatus(CACHE_NAME, ttl=int(ttl))
+        return self._reply(asked, found, status, age, now, Outcome.HIT if ttl >= 0 else Outcome.STALE)
+
+    async def _revalidate(self, asked: Asked, found: Found, wanted: Revalidate, now: float) -> Answered:
+        may_serve = wanted.may_serve_on_error
+        if may_serve and self._cooldown.holds(found.key, now):
+            return self._stale(asked, found, wanted, now)
+        if asked.method == "HEAD":
+            return await self._head(asked, found, now)
+        wish = _validating(found, wanted.conditional) if isinstance(found, Kept) else Wish()
+        try:
+            landing, is_mine = await self._pulls.join(without_conditions(asked), wish)
+        except UpstreamError as error:
+            self._recorder.broke(error.trouble)
+            if not may_serve:
+                raise
+            self._cooldown.start(found.key, now)
+            return self._stale(asked, found, wanted, now)
+        if isinstance(landing, Failure) and may_serve and landing.stored.status in _FAILING:
+            self._cooldown.start(found.key, now)
+            return self._stale(asked, found, wanted, now)
+        if isinstance(landing, Landed) and landing.arriving is None and isinstance(found, Kept):
+            if landing.key == found.key:
+                return self._validated(asked, replace(found, stored=landing.stored), wanted.forward, is_mine, now)
+        found.release()
+        return await self._landed(asked, landing, wanted.forward, now, is_mine=is_mine)
+
+    async def _head(self, asked: Asked, found: Found, now: float) -> Answered:
+        """A HEAD goes on as one; what it says of a kept response is believed (RFC 9111 §4.3.5)."""
+        single = await self._pulls.pass_on(asked)
+        stored = single.stored
+        length = found.held.length if isinstance(found, Kept) else found.fill.length
+        fresh = freshened_by_head(
+            found.stored,
+            stored.status,
+            stored.fields,
+            self._policy,
+            request_fields=asked.fields,
+            requested_at=stored.requested_at,
+            received_at=stored.received_at,
+            length=length,
+        )
+        if isinstance(found, Kept) and fresh is not None:
+            await self._shelf.refresh(found, fresh)
+        found.release()
+        return await self._alone(asked, single, Forward.STALE)
+
+    def _validated(self, asked: Asked, found: Kept, forward: Forward, is_mine: bool, now: float) -> Answered:
+        status = CacheStatus(
+            CACHE_NAME,
+            forward=forward,
+            forward_status=304,
+            ttl=self._ttl(found, now),
+            stored=True,
+            collapsed=not is_mine,
+        )
+        age = current_age(found.stored, now)
+        return self._reply(asked, found, status, age, now, Outcome.REVALIDATED if is_mine else Outcome.COLLAPSED)
+
+    def _stale(self, asked: Asked, found: Found, wanted: Revalidate, now: float) -> Answered:
+        status = CacheStatus(CACHE_NAME, forward=Forward.STALE, ttl=int(wanted.ttl), detail="source-failed")
+        return self._reply(asked, found, status, wanted.age, now, Outcome.STALE_ERROR)
+
+    async def _fetch(self, asked: Asked, forward: Forward, now: float) -> Answered:
+        """Nothing that is kept is of use."""
+        if asked.method == "HEAD" or self._unshared.holds(asked.key, now):
+            return await self._alone(asked, await self._pulls.pass_on(asked), forward)
+        wanted = first_range(asked.range, self._slice_bytes)
+        wish = Wish((("Range", wanted),) if wanted is not None else ())
+        landing, is_mine = await self._pulls.join(without_conditions(asked), wish)
+        return await self._landed(asked, landing, forward, now, is_mine=is_mine)
+
+    async def _landed(
+        self, asked: Asked, landing: Landing, forward: Forward, now: float, *, is_mine: bool
+    ) -> Answered:
+        match landing:
+            case Landed(arriving=arriving) if arriving is not None and same_variant(landing.stored, asked.fields):
+                return await self._arriving(asked, arriving, forward, landing.status, now, is_mine=is_mine)
+            case Failure(stored=stored, body=body):
+                status = CacheStatus(CACHE_NAME, forward, forward_status=stored.status, collapsed=not is_mine)
+                outcome = Outcome.MISS if is_mine else Outcome.COLLAPSED
+                return Answered(passed_on(asked, stored, status, Bytes(body)), outcome)
+            case Single() if is_mine and self._is_what_was_asked(asked, landing):
+                self._unshared.start(asked.key, now)
+                return await self._alone(asked, landing, forward)
+            case Single() if is_mine and (incoming := landing.claim()) is not None:
+                await incoming.close()
+        return await self._alone(asked, await self._pulls.pass_on(asked), forward)
+
+    async def _arriving(
+        self, asked: Asked, arriving: Arriving, forward: Forward, upstream_status: int, now: float, *, is_mine: bool
+    ) -> Answered:
+        length = arriving.fill.length
+        if not arriving.is_whole and not is_divisible(arriving.stored) and not _lies_in(arriving, asked, length):
+            # What else was asked for could be of another version.
+            return await self._alone(asked, await self._pulls.pass_on(asked), forward)
+        status = CacheStatus(
+            CACHE_NAME,
+            forward=forward,
+            forward_status=upstream_status,
+            ttl=self._ttl(arriving, now),
+            stored=True,
+            collapsed=not is_mine,
+        )
+        age = current_age(arriving.stored, max(now, arriving.stored.received_at))
+        outcome = Outcome.MISS if is_mine else Outcome.COLLAPSED
+        return self._reply(asked, arriving, status, age, now, outcome)
+
+    async def _alone(self, asked: Asked, single: Single, forward: Forward) -> Answered:
+        """A response for this request alone."""
+        incoming = single.claim()
+        if incoming is None:
+            return await self._alone(asked, await self._pulls.pass_on(asked), forward)
+        status = CacheStatus(CACHE_NAME, forward=forward, forward_status=single.stored.status, detail=single.reason)
+        reply = passed_on(asked, single.stored, status, Stream(passing(incoming), incoming.length, incoming.close))
+        if isinstance(reply.body, Empty):
+            await incoming.close()
+        return Answered(reply, Outcome.BYPASS)
+
+    async def _write(self, asked: Asked) -> Answered:
+        """An unsafe request goes on; what it may have changed is not used any more (RFC 9111 §4.4)."""
+        single = await self._pulls.pass_on(asked)
+        uri = self._place.upstream_uri(asked.target)
+        for target in invalidated(asked.method, uri, single.stored.status, single.stored.fields):
+            url = self._place.public(target)
+            if url is not None:
+                await self._shelf.forget(replace(asked, url=url).key)
+                self._recorder.happened(Event.INVALIDATED)
+        return await self._alone(asked, single, Forward.METHOD)
+
+    def _reply(
+        self, asked: Asked, found: Found, status: CacheStatus, age: float, now: float, outcome: Outcome
+    ) -> Answered:
+        locate = Locator(asked, found, self._shelf, self._pulls, self._slice_bytes)
+        return Answered(reply_from(found, asked, status, age, now, locate), outcome)
+
+    def _told(self, asked: Asked, answered: Answered) -> Answered:
+        reply = answered.reply
+        return replace(answered, reply=replace(reply, headers=self._place.told(reply.headers, asked.target)))
+
+    def _ttl(self, found: Found, now: float) -> int:
+        return int(freshness_lifetime(found.stored, self._policy) - current_age(found.stored, now))
+
+    def _is_what_was_asked(self, asked: Asked, single: Single) -> bool:
+        """A range that was widened to slices is not the viewer's."""
+        return single.stored.status != 206 and (asked.range is None or single.stored.status != 416)
+
+
+def without_conditions(asked: Asked) -> Asked:
+    """What is pulled for all is pulled by GET and without any one viewer's conditions."""
+    fields = without(asked.fields, {"if-match", "if-none-match", "if-modified-since", "if-unmodified-since"})
+    return replace(asked, method="GET", fields=fields)
+
+
+def _validating(found: Found, conditional: tuple[tuple[str, str], ...]) -> Wish:
+    return Wish(conditional, found.key, found.stored) if conditional else Wish()
+
+
+def _has_all(kept: Kept, asked: Asked) -> bool:
+    """Whether all bytes that `asked` selects are on the disk."""
+    if kept.is_whole or asked.method == "HEAD":
+        return True
+    length = kept.held.length
+    return length is not None and _covered(kept.held.extents.covers, asked, length)
+
+
+def _lies_in(arriving: Arriving, asked: Asked, length: int | None) -> bool:
+    if length is None or arriving.stop is None:
+        return False
+    return _covered(lambda start, stop: arriving.start <= start and stop <= (arriving.stop or 0), asked, length)
+
+
+def _covered(covers: Callable[[int, int], bool], asked: Asked, length: int) -> bool:
+    match select(asked.method, asked.range, length):
+        case Whole():
+            return covers(0, length)
+        case OneRange(span):
+            return covers(span.start, span.stop)
+        case Multiple(spans):
+            return all(covers(span.start, span.stop) for span in spans)
+        case NoRange():
+            return True
+
+
+def _release(found: Found | None) -> None:
+    if found is not None:
+        found.release()

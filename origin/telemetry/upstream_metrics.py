@@ -1,0 +1,125 @@
+"""The metrics of upstreams, shields, the disk cache and the fleet."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from cache.disk.outcome import DiskEvent
+from cache.fleet.record import FleetEvent
+from cache.outcome import Outcome
+from origin.telemetry import declarations as declared
+from origin.telemetry.declarations import Declaration
+
+UNKNOWN = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamVocabulary:
+    """The label values that this process may use, beside those that are enums of the cache."""
+
+    mounts: Collection[str] = ()
+    results: Collection[str] = ()  # of requests to upstreams
+    troubles: Collection[str] = ()
+    events: Collection[str] = ()  # of shields
+    scopes: Collection[str] = ()  # of purges
+    edges: Collection[str] = ()
+    edge_results: Collection[str] = ()
+
+
+class UpstreamMetrics:
+    """These metrics of one process. It is also the disk cache's and the fleet's recorder."""
+
+    def __init__(self, registry: CollectorRegistry, vocabulary: UpstreamVocabulary) -> None:
+        """`vocabulary` bounds the labels."""
+        self._words = vocabulary
+        self._requests = _counter(registry, declared.UPSTREAM_REQUESTS)
+        self._seconds = Histogram(
+            declared.UPSTREAM_SECONDS.name,
+            declared.UPSTREAM_SECONDS.help,
+            declared.UPSTREAM_SECONDS.labels,
+            registry=registry,
+            buckets=declared.UPSTREAM_SECONDS.buckets,
+        )
+        self._bytes = _counter(registry, declared.UPSTREAM_BYTES)
+        self._broken = _counter(registry, declared.UPSTREAM_BROKEN)
+        self._outcomes = _counter(registry, declared.SHIELD_OUTCOMES)
+        self._events = _counter(registry, declared.SHIELD_EVENTS)
+        self._lookups = _counter(registry, declared.DISK_LOOKUPS)
+        self._bodies = Gauge(declared.DISK_BODIES.name, declared.DISK_BODIES.help, registry=registry)
+        self._disk_bytes = Gauge(
+            declared.DISK_BYTES.name, declared.DISK_BYTES.help, declared.DISK_BYTES.labels, registry=registry
+        )
+        self._stored = _counter(registry, declared.DISK_STORED)
+        self._evicted = _counter(registry, declared.DISK_EVICTED)
+        self._disk_events = _counter(registry, declared.DISK_EVENTS)
+        self._fleet_events = _counter(registry, declared.FLEET_EVENTS)
+        self._purges = _counter(registry, declared.PURGES)
+        self._edge_purges = _counter(registry, declared.EDGE_PURGES)
+
+    def asked(self, mount: str, result: str, seconds: float) -> None:
+        """Count and time a request to an upstream."""
+        where = _known(mount, self._words.mounts)
+        self._requests.labels(where, _known(result, self._words.results)).inc()
+        self._seconds.labels(where).observe(seconds)
+
+    def received(self, mount: str, size_bytes: int) -> None:
+        """Count body bytes of an upstream."""
+        self._bytes.labels(_known(mount, self._words.mounts)).inc(size_bytes)
+
+    def broke(self, mount: str, trouble: str) -> None:
+        """Count an answer of an upstream that could not be used."""
+        self._broken.labels(_known(mount, self._words.mounts), _known(trouble, self._words.troubles)).inc()
+
+    def answered(self, mount: str, outcome: Outcome) -> None:
+        """Count an answer from behind a shield."""
+        self._outcomes.labels(_known(mount, self._words.mounts), outcome.value).inc()
+
+    def shield_happened(self, mount: str, event: str) -> None:
+        """Count an event behind a shield."""
+        self._events.labels(_known(mount, self._words.mounts), _known(event, self._words.events)).inc()
+
+    def looked_up(self, *, is_hit: bool) -> None:
+        """See `DiskRecorder`."""
+        self._lookups.labels("hit" if is_hit else "miss").inc()
+
+    def stored(self, size_bytes: int) -> None:
+        """See `DiskRecorder`."""
+        self._stored.inc(size_bytes)
+
+    def evicted(self, bodies: int, size_bytes: int) -> None:
+        """See `DiskRecorder`."""
+        del bodies
+        self._evicted.inc(size_bytes)
+
+    def resized(self, bodies: int, size_bytes: int, reserved_bytes: int) -> None:
+        """See `DiskRecorder`."""
+        self._bodies.set(bodies)
+        self._disk_bytes.labels("kept").set(size_bytes)
+        self._disk_bytes.labels("reserved").set(reserved_bytes)
+
+    def happened(self, event: DiskEvent) -> None:
+        """See `DiskRecorder`."""
+        self._disk_events.labels(event.value).inc()
+
+    def noted(self, event: FleetEvent, amount: int = 1) -> None:
+        """See `FleetRecorder`."""
+        self._fleet_events.labels(event.value).inc(amount)
+
+    def purged(self, scope: str, mode: str) -> None:
+        """Count a purge that was applied here."""
+        self._purges.labels(_known(scope, self._words.scopes), mode if mode in {"soft", "hard"} else UNKNOWN).inc()
+
+    def edge_purged(self, edge: str, result: str) -> None:
+        """Count a purge that was handed to an edge."""
+        self._edge_purges.labels(_known(edge, self._words.edges), _known(result, self._words.edge_results)).inc()
+
+
+def _counter(registry: CollectorRegistry, metric: Declaration) -> Counter:
+    return Counter(metric.name, metric.help, metric.labels, registry=registry)
+
+
+def _known(word: str, words: Collection[str]) -> str:
+    return word if word in words else UNKNOWN
