@@ -27,14 +27,12 @@ from origin.control.routes import add_control
 from origin.control.signing import Signer, Signers
 from origin.edge.edge_identity import ProofResult
 from origin.edge.handler import PublicHandler
-from origin.edge.lifetimes import CachePolicy
 from origin.edge.manifest import Manifest, ManifestCodec
 from origin.edge.manifests import Manifests
-from origin.edge.mount import Mount, Protection
+from origin.edge.mount import Mount
 from origin.edge.pages import Pages, keys_page, time_page
 from origin.edge.playback import Playback
 from origin.edge.rate_limit import RateLimit
-from origin.http.cors import CorsPolicy
 from origin.keyrings import source_of
 from origin.keystore.content_keys import ContentKeyFile
 from origin.keystore.fault import KeystoreError
@@ -45,7 +43,7 @@ from origin.ledger.record import Decision, Rule, StoreOperation
 from origin.ledger.redis_ledger import RedisLedger
 from origin.ledger.store import LedgerStore
 from origin.manifests.template import REASONS
-from origin.media.target import MountName
+from origin.mounting import Fittings, open_mount
 from origin.ops.health import Health
 from origin.ops.routes import admin_application
 from origin.protections import askable, protection_of
@@ -55,10 +53,8 @@ from origin.serving.forwarded import TrustedProxies
 from origin.serving.geo import GeoDatabase
 from origin.serving.inbound import read_request
 from origin.serving.observe import Observer
-from origin.settings.mount import Cors
-from origin.storage.descriptors import DescriptorCache
-from origin.storage.mounts import open_store
-from origin.storage.observed import ObservedReader, Operation, Result
+from origin.shields import open_shields
+from origin.storage.observed import Operation, Result
 from origin.storage.store import StoreError
 from origin.telemetry.access_log import AccessLog
 from origin.telemetry.metrics import Metrics, Vocabulary
@@ -94,9 +90,10 @@ async def open_runtime(configured: settings.Settings, pages: Pages | None = None
         rings = await _open_rings(configured, stack)
         cache = await _open_cache(configured, metrics, stack)
         content_keys = await _open_content_keys(configured)
+        shields = await open_shields(configured, rings, metrics.upstream, stack)
+        fittings = Fittings(content_keys, metrics, shields)
         mounts = [
-            await _open_mount(one, protection_of(one, configured, rings), content_keys, metrics, stack)
-            for one in configured.mount
+            open_mount(one, protection_of(one, configured, rings), fittings, stack) for one in configured.mount
         ]
         manifests = Manifests(cache, metrics.manifest_refused)
         ledger = await _open_ledger(configured, metrics, stack)
@@ -217,37 +214,6 @@ def _tell_of_content_keys(path: Path, fault: KeystoreError | None) -> None:
         _log.error("content keys stay as they were: %s", fault)
 
 
-async def _open_mount(
-    mount: settings.Mount,
-    protection: Protection | None,
-    content_keys: Mapping[Path, ContentKeyFile],
-    metrics: Metrics,
-    stack: contextlib.AsyncExitStack,
-) -> Mount:
-    store = open_store(mount.storage, base=Path("/"))  # settings hold absolute URLs
-    source = ObservedReader(store, partial(metrics.storage, mount.prefix), clock=time.monotonic)
-    objects = DescriptorCache(source, clock=time.monotonic, valid_seconds=mount.cache.recheck_seconds)
-    stack.push_async_callback(source.close)
-    stack.push_async_callback(objects.close)
-    return Mount(
-        name=MountName(mount.prefix, mount.asset_depth),
-        source=source,
-        objects=objects,
-        protection=protection,
-        cors=_cors(mount.cors),
-        policy=CachePolicy(
-            recheck=mount.cache.recheck_seconds,
-            segments=None if mount.cache.segments == "immutable" else mount.cache.segments,
-            manifest=mount.cache.manifest_seconds,
-            edge_manifest=mount.cache.edge_manifest_seconds,
-            edge_stale=mount.cache.edge_stale_seconds,
-        ),
-        own_hosts=frozenset(mount.hosts),
-        compress=mount.compress,
-        content_keys=None if mount.content_keys is None else content_keys[mount.content_keys].keys,
-    )
-
-
 def _playback(configured: settings.Settings, mounts: list[Mount], rings: KeyRings) -> Playback | None:
     asked = configured.playback
     if asked.keys is None:
@@ -282,11 +248,6 @@ def _api_keys(configured: settings.Settings) -> ApiKeys:
             for name, key in configured.admin.api_keys.items()
         }
     )
-
-
-def _cors(configured: Cors) -> CorsPolicy:
-    origins = None if configured.origins == ("*",) else frozenset(configured.origins)
-    return CorsPolicy(origins, credentials=configured.credentials, max_age=configured.max_age_seconds)
 
 
 async def _open_access_log(

@@ -1,11 +1,217 @@
-"""A mount's upstream or bucket, settings in hand: what pulls, what is kept of it, and by which rules."""
+"""Settings in hand → what lies behind a mount that has no directory: what pulls, what is kept, and by which rules."""
 
 from __future__ import annotations
 
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from auth import Request
+from auth.http_signatures import Component
+from auth.keys import Key
+from cache import Outcome
+from cache.disk.limits import DiskLimits
+from cache.disk.store import DiskStore
+from origin import settings
+from origin.edge.lifetimes import CachePolicy
+from origin.edge.manifest import MAX_MANIFEST_BYTES
+from origin.edge.pulled import ask_for
+from origin.edge.upstream import Upstream
+from origin.httpcache.policy import Policy
+from origin.httpcache.reuse import Purged
+from origin.keystore.rings import KeyRings
+from origin.shield.manifests import ShieldReader
+from origin.shield.places import Place
+from origin.shield.pulls import Pulls
+from origin.shield.recorder import Event
+from origin.shield.shelf import Shelf
+from origin.shield.shield import Judge, Rules, Shield
+from origin.storage.bucket_client import BucketOptions
+from origin.storage.mounts import open_bucket
+from origin.telemetry.upstream_metrics import UpstreamMetrics
+from origin.upstream.bucket import BucketOrigin
+from origin.upstream.http_config import HttpOriginConfig
+from origin.upstream.http_origin import HttpOrigin
+from origin.upstream.origin_server import OriginServer, Trouble
+from origin.upstream.outgoing import Additions, Forwarding, Signing
+
+_PULLED = ("http", "https", "s3", "gs", "az")
+
+
+def is_pulled(mount: settings.Mount) -> bool:
+    """Whether the mount's objects come from an upstream or a bucket."""
+    return mount.storage.partition(":")[0] in _PULLED
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """What a mount has instead of a directory."""
+
+    upstream: Upstream
+    manifests: ShieldReader
+
+
+@dataclass(frozen=True, slots=True)
+class _MountRecorder:
+    """The shield's recorder of one mount."""
+
+    metrics: UpstreamMetrics
+    mount: str
+
+    def answered(self, outcome: Outcome) -> None:
+        self.metrics.answered(self.mount, outcome)
+
+    def broke(self, trouble: Trouble) -> None:
+        self.metrics.broke(self.mount, trouble.value)
+
+    def happened(self, event: Event) -> None:
+        self.metrics.shield_happened(self.mount, event.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Shields:
+    """What the shields of all mounts share."""
+
+    shelf: Shelf
+    judge: Judge
+    metrics: UpstreamMetrics
+    signing_key: Callable[[str], Key]  # of a key ring
+
+    def open(self, mount: settings.Mount, policy: CachePolicy, stack: AsyncExitStack) -> Behind | None:
+        """What the mount has instead of a directory, closed with `stack`; None when it has one."""
+        if not is_pulled(mount):
+            return None
+        upstream = self._upstream(mount)
+        return open_behind(mount, upstream, self.shelf, self.judge, policy, self.metrics, stack)
+
+    def _upstream(self, mount: settings.Mount) -> OriginServer:
+        if mount.storage.startswith("http"):
+            return http_origin(mount, None if (ring := mount.upstream.sign_keys) is None else self.signing_key(ring))
+        return BucketOrigin(open_bucket(mount.storage, bucket_options(mount)))
+
+
+async def open_shields(
+    configured: settings.Settings, rings: KeyRings, metrics: UpstreamMetrics, stack: AsyncExitStack
+) -> Shields | None:
+    """None when every mount has a directory."""
+    if not any(map(is_pulled, configured.mount)):
+        return None
+    shelf = await open_shelf(configured, metrics, stack)
+    return Shields(shelf, _never_purged, metrics, partial(_signing_key, rings))
+
+
+def _never_purged(_url: str, _tags: tuple[str, ...], _stored_at: float) -> Purged:
+    return Purged.NONE
+
+
+async def open_shelf(configured: settings.Settings, metrics: UpstreamMetrics, stack: AsyncExitStack) -> Shelf:
+    """The shelf of all mounts, in the configured directory or in one that ends with the process."""
+    disk = configured.cache.disk
+    directory = disk.directory
+    if directory is None:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="headgate-")))
+    limits = DiskLimits(
+        max_bytes=disk.max_bytes,
+        max_object_bytes=min(disk.max_object_bytes, disk.max_bytes // 2),
+        min_free_bytes=disk.min_free_bytes,
+    )
+    store = await DiskStore.open(directory, limits, time.time, metrics)
+    stack.push_async_callback(store.close)
+    return Shelf(store)
+
+
+def open_behind(
+    mount: settings.Mount,
+    upstream: OriginServer,
+    shelf: Shelf,
+    judge: Judge,
+    policy: CachePolicy,
+    metrics: UpstreamMetrics,
+    stack: AsyncExitStack,
+) -> Behind:
+    """What stands in front of `upstream`, which is closed with it."""
+    recorder = _MountRecorder(metrics, mount.prefix)
+    shielded = mount.shield
+    rules = Rules(
+        Policy(
+            targets=shielded.targets,
+            default_negative_seconds=dict.fromkeys((404, 410), shielded.negative_seconds),
+            heuristic_max_seconds=shielded.heuristic_seconds,
+            honour_request=shielded.request_directives,
+            stale_if_error_default=shielded.stale_if_error_seconds,
+        ),
+        shielded.slice_bytes,
+    )
+    pulls = Pulls(upstream, shelf, rules.policy, time.time, recorder, mount.upstream.max_bytes)
+    is_http = mount.storage.startswith("http")
+    base = mount.storage if is_http else "bucket://bucket"
+    shield = Shield(pulls, shelf, Place(mount.prefix, base), rules, judge, recorder)
+    behind = Upstream(
+        shield=shield,
+        is_http=is_http,
+        keeps_query=is_http and mount.upstream.query == "keep",
+        methods=frozenset(mount.upstream.methods),
+        max_body=mount.upstream.max_request_bytes,
+        own_fields=frozenset({mount.edge.header.lower()}),
+        tags=shielded.tags,
+    )
+    reader = ShieldReader(shield, upstream, partial(ask_for, mount.prefix, behind, policy), time.time, MAX_MANIFEST_BYTES)
+    stack.push_async_callback(upstream.close)
+    stack.push_async_callback(pulls.close)
+    return Behind(behind, reader)
+
+
+def bucket_options(mount: settings.Mount) -> BucketOptions:
+    """How the mount's bucket is reached."""
+    asked = mount.bucket
+    return BucketOptions(
+        endpoint=asked.endpoint or "",
+        region=asked.region or "",
+        account=asked.account or "",
+        virtual_hosted=asked.virtual_hosted,
+        anonymous=asked.anonymous,
+        allow_http=asked.allow_http,
+        connect_timeout=asked.connect_seconds,
+        timeout=asked.timeout_seconds,
+        retries=asked.retries,
+    )
+
+
+def _signing_key(rings: KeyRings, ring: str) -> Key:
+    key = rings.ring(ring).signer(time.time())
+    if key is None:
+        raise ValueError(f"the key ring {ring} has no key to sign pulls with")
+    return key
+
+
+def http_origin(mount: settings.Mount, key: Key | None) -> HttpOrigin:
+    """The HTTP upstream of a mount, whose pulls `key` signs. Raises ValueError for what cannot work."""
+    asked = mount.upstream
+    signing = None if key is None else Signing(key, tuple(map(Component, asked.sign_components)))
+    return HttpOrigin(
+        HttpOriginConfig(
+            bases=(mount.storage, *asked.failover),
+            connect_seconds=asked.connect_seconds,
+            first_byte_seconds=asked.first_byte_seconds,
+            header_seconds=max(30.0, asked.first_byte_seconds),
+            idle_seconds=asked.idle_seconds,
+            max_response_bytes=asked.max_bytes,
+            max_connections=asked.max_connections,
+            redirect_origins=asked.redirects,
+            max_redirects=3 if asked.redirects else 0,
+            private_networks=asked.private_networks,
+            host=asked.host,
+            retries=asked.retries,
+            ca_file=asked.ca_file,
+            additions=Additions(
+                loop_id=asked.cdn_id,
+                via=asked.cdn_id,
+                forwarding=Forwarding.CLEAR if asked.forwarded else Forwarding.OFF,
+                fields=tuple((name, value.get_secret_value()) for name, value in asked.fields.items()),
+                signing=signing,
+            ),
+        )
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import quote
 
 from origin.edge.admission import Admission
@@ -14,7 +15,7 @@ from origin.http.conditions import Conditions
 from origin.http.fields import Fields, combined, values_of, without
 from origin.http.reply import Header, Reply
 from origin.media.cmcd import without_cmcd
-from origin.media.kinds import Kind
+from origin.media.kinds import Kind, format_of
 from origin.media.target import Target
 from origin.serving.inbound import Inbound
 from origin.shield.asked import Asked
@@ -60,17 +61,26 @@ def asked_of(mount: Mount, upstream: Upstream, target: Target, admission: Admiss
         drop |= _CREDENTIALS
     fields = without(inbound.fields.items(), drop)
     query = without_cmcd(admission.query) if upstream.keeps_query else ""
-    below = f"/{quote(target.path, safe=_PATH_SAFE)}" + (f"?{query}" if query else "")
-    return Asked(
+    return replace(
+        ask_for(mount.name.prefix, upstream, mount.policy, target.path, query),
         method=inbound.method,
-        url=f"{mount.name.prefix.rstrip('/')}{below}",
-        target=below,
         fields=fields,
         body=inbound.body,
-        content_type=target.content_type,
-        rule=None if upstream.is_http else rule_for(target.kind, mount.policy),
-        tags=upstream.tags_of(target.path),
         boundary=boundary_for(Conditions.from_fields(inbound.facts.headers)),
+    )
+
+
+def ask_for(prefix: str, upstream: Upstream, policy: CachePolicy, path: str, query: str = "") -> Asked:
+    """What nobody in particular asks for: the object at `path` (decoded) below the mount at `prefix`."""
+    known = format_of(path)
+    below = f"/{quote(path, safe=_PATH_SAFE)}" + (f"?{query}" if query else "")
+    return Asked(
+        method="GET",
+        url=f"{prefix.rstrip('/')}{below}",
+        target=below,
+        content_type=known.content_type,
+        rule=None if upstream.is_http else rule_for(known.kind, policy),
+        tags=upstream.tags_of(path),
     )
 
 

@@ -85,12 +85,15 @@ class MountBucket(Table):
 
     endpoint: str | None = Field(None, description="URL of an S3-compatible service; without it the cloud's own.")
     region: Word | None = Field(None, description="Region of the bucket; without it the environment's.")
+    account: Word | None = Field(None, description="Storage account of an `az:` container; without it the environment's.")
     virtual_hosted: Flag = Field(False, description="Put the bucket's name into the host instead of the path.")
     anonymous: Flag = Field(False, description="Do not sign requests: the bucket is public.")
     allow_http: Flag = Field(False, description="Allow an endpoint without TLS.")
     connect_seconds: Timeout = Field(2.0, description="How long opening a connection may take.")
-    timeout_seconds: Timeout = Field(15.0, description="How long a request may take, without its body.")
-    retries: WholeNumber = Field(3, le=10, description="How often a request is tried again, with growing pauses.")
+    timeout_seconds: Timeout = Field(
+        10.0, description="How long the service may be silent, before its answer and inside a body."
+    )
+    retries: WholeNumber = Field(2, le=10, description="How often a request is tried again, with growing pauses.")
 
 
 class MountShield(Table):

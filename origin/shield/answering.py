@@ -54,7 +54,7 @@ def with_status(fields: Fields, status: CacheStatus) -> Fields:
 
 def _decided(found: Found, asked: Asked, status: CacheStatus, age: float, now: float) -> Reply:
     stored = found.stored
-    fields = with_status(reply_fields(stored.fields, age), status)
+    fields = with_status(reply_fields(stored, age), status)
     length = found.held.length if isinstance(found, Kept) else found.fill.length
     if stored.status == 200:
         return _represented(found, asked, fields, length, now)
@@ -125,5 +125,6 @@ def _announced(body: Body) -> Empty:
 
 async def _nothing() -> AsyncIterator[bytes]:
     """Stands for a body until it is known where its bytes are."""
-    return
-    yield b""
+    chunks: tuple[bytes, ...] = ()
+    for chunk in chunks:
+        yield chunk

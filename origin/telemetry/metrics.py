@@ -19,6 +19,7 @@ from cache.outcome import BreakerState, Event, Operation, Outcome, Result
 from origin.media.kinds import Kind
 from origin.telemetry import declarations as declared
 from origin.telemetry.declarations import Declaration
+from origin.telemetry.upstream_metrics import UpstreamMetrics, UpstreamVocabulary
 
 UNKNOWN = "-"
 ADMITTED = "ok"
@@ -41,6 +42,7 @@ class Vocabulary:
     ledger_decisions: Collection[str] = ()
     ledger_operations: Collection[str] = ()
     key_rings: Collection[str] = ()
+    upstream: UpstreamVocabulary = UpstreamVocabulary()
 
 
 class RequestSeries:
@@ -95,6 +97,7 @@ class Metrics:
         self._access_log_dropped = self._counter(declared.ACCESS_LOG_DROPPED)
         self._loop_lag = self._histogram(declared.LOOP_LAG)
         self._gauge(declared.BUILD_INFO).labels(version, platform.python_version()).set(1)
+        self.upstream = UpstreamMetrics(self.registry, vocabulary.upstream)
         self.breaker(BreakerState.CLOSED)
         ProcessCollector(registry=self.registry)
         GCCollector(registry=self.registry)
