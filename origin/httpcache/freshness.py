@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from math import floor
 
 from origin.http.fields import Fields, values_of
@@ -45,34 +46,24 @@ class Freshness:
 
 def current_age(stored: StoredResponse, now: float) -> float:
     """Seconds since the response was made or validated at its source, as well as that can be known (§4.2.3)."""
-    return _initial_age(stored) + max(now - stored.received_at, 0.0)
+    return _age_at(stored, _initial_age(stored), now)
 
 
 def freshness_lifetime(stored: StoredResponse, policy: Policy) -> float:
     """The age up to which the response is fresh, in seconds (§4.2.1, §4.2.2)."""
-    explicit = explicit_lifetime(stored.fields, policy.directives(stored.fields), stored.received_at)
-    chosen = chosen_seconds(stored.status, policy, is_explicit=explicit is not None)
-    if chosen is not None:
-        return _initial_age(stored) + chosen
-    if explicit is not None:
-        return explicit
-    return _heuristic_lifetime(stored, policy)
+    return _terms(stored, policy).lifetime
 
 
 def freshness(stored: StoredResponse, now: float, policy: Policy, *, is_purged: bool = False) -> Freshness:
     """Judge the response at `now` (Unix seconds). `is_purged` softly: it counts as stale from now at the latest."""
-    directives = policy.directives(stored.fields)
-    age, lifetime = current_age(stored, now), freshness_lifetime(stored, policy)
-    if is_purged:
-        lifetime = min(lifetime, age)
+    terms = _terms(stored, policy)
+    age = _age_at(stored, terms.initial_age, now)
+    lifetime = min(terms.lifetime, age) if is_purged else terms.lifetime
     overdue = age - lifetime
-    is_bound = _forbids_stale(directives, policy)
-    if directives.no_cache or (overdue >= 0 and is_bound):
+    if terms.is_never_fresh or (overdue >= 0 and terms.is_never_stale):
         return Freshness(age, lifetime, State.MUST_REVALIDATE, may_serve_on_error=False)
-    meanwhile = directives.stale_while_revalidate or 0
-    on_error = policy.stale_if_error_default if directives.stale_if_error is None else directives.stale_if_error
-    may_serve_on_error = not is_bound and overdue < max(meanwhile, on_error)
-    stale = State.STALE_WHILE_REVALIDATE if overdue < meanwhile else State.STALE
+    may_serve_on_error = not terms.is_never_stale and overdue < max(terms.while_revalidating, terms.on_error)
+    stale = State.STALE_WHILE_REVALIDATE if overdue < terms.while_revalidating else State.STALE
     return Freshness(age, lifetime, State.FRESH if overdue < 0 else stale, may_serve_on_error)
 
 
@@ -101,6 +92,39 @@ def chosen_seconds(status: int, policy: Policy, *, is_explicit: bool) -> float |
     return None if is_explicit else policy.default_negative_seconds.get(status)
 
 
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """What does not change about a response while it is stored. Times in seconds."""
+
+    initial_age: float
+    lifetime: float
+    while_revalidating: float
+    on_error: float
+    is_never_fresh: bool  # no-cache
+    is_never_stale: bool
+
+
+@lru_cache(maxsize=512)  # it is asked about whenever the response is
+def _terms(stored: StoredResponse, policy: Policy) -> _Terms:
+    directives = policy.directives(stored.fields)
+    initial_age = _initial_age(stored)
+    lifetime = explicit_lifetime(stored.fields, directives, stored.received_at)
+    chosen = chosen_seconds(stored.status, policy, is_explicit=lifetime is not None)
+    if chosen is not None:
+        lifetime = initial_age + chosen
+    elif lifetime is None:
+        lifetime = _heuristic_lifetime(stored, policy)
+    on_error = directives.stale_if_error
+    return _Terms(
+        initial_age=initial_age,
+        lifetime=lifetime,
+        while_revalidating=directives.stale_while_revalidate or 0,
+        on_error=policy.stale_if_error_default if on_error is None else on_error,
+        is_never_fresh=directives.no_cache,
+        is_never_stale=_forbids_stale(directives, policy),
+    )
+
+
 def _heuristic_lifetime(stored: StoredResponse, policy: Policy) -> float:
     modified = stored.last_modified
     may = stored.status in CACHEABLE_BY_DEFAULT or policy.directives(stored.fields).public
@@ -108,6 +132,10 @@ def _heuristic_lifetime(stored: StoredResponse, policy: Policy) -> float:
         return 0.0
     made = stored.received_at if stored.date is None else stored.date
     return min(max(made - modified, 0.0) * policy.heuristic_fraction, policy.heuristic_max_seconds)
+
+
+def _age_at(stored: StoredResponse, initial_age: float, now: float) -> float:
+    return initial_age + max(now - stored.received_at, 0.0)
 
 
 def _initial_age(stored: StoredResponse) -> float:

@@ -14,7 +14,7 @@ from origin.httpcache.freshness import Freshness, State, freshness
 from origin.httpcache.policy import Policy
 from origin.httpcache.stored import StoredResponse
 from origin.httpcache.storing import allows_authorization
-from origin.httpcache.variants import variant_of, vary_names
+from origin.httpcache.variants import is_selected
 
 _NOTHING_ASKED = RequestDirectives()
 
@@ -117,7 +117,7 @@ def _decide(
         return Fetch(Forward.URI_MISS)
     if purged is Purged.HARD:
         return Fetch(Forward.MISS)
-    if not _is_selected_by(request_fields, stored):
+    if not is_selected(stored.vary, request_fields):
         return Fetch(Forward.VARY_MISS)
     if values_of(request_fields, "authorization") and not allows_authorization(policy.directives(stored.fields)):
         return Fetch(Forward.BYPASS)
@@ -133,11 +133,6 @@ def _decide(
     if purged is Purged.NONE and _takes_stale(found, asked):
         return Serve(found.age, found.ttl, is_stale=True)
     return _revalidate(stored, found, Forward.STALE)
-
-
-def _is_selected_by(request_fields: Fields, stored: StoredResponse) -> bool:
-    names = vary_names(stored.fields)
-    return names is not None and stored.vary == variant_of(names, request_fields)
 
 
 def _is_too_old(found: Freshness, asked: RequestDirectives) -> bool:

@@ -15,7 +15,7 @@ from origin.httpcache.policy import Policy
 from origin.httpcache.references import same_origin_target
 from origin.httpcache.stored import StoredResponse
 from origin.httpcache.tags import tags_of
-from origin.httpcache.variants import variant_of, vary_names
+from origin.httpcache.variants import selected_by, vary_names
 
 __all__ = ["Policy", "StoreVerdict", "may_store", "stored_of"]
 
@@ -86,7 +86,7 @@ def stored_of(
     fields = storable_fields(response_fields, policy)
     if date_of(fields, "date", received_at) is None:
         fields = (*without(fields, {"date"}), ("Date", format_http_date(received_at)))
-    variant = variant_of(vary_names(fields) or (), request_fields)
+    variant = selected_by(fields, request_fields)
     return StoredResponse(status, fields, requested_at, received_at, variant, tags_of(response_fields))
 
 

@@ -12,7 +12,7 @@ from origin.httpcache.policy import Policy
 from origin.httpcache.stored import StoredResponse
 from origin.httpcache.storing import storable_fields
 from origin.httpcache.tags import bounded, tags_of
-from origin.httpcache.variants import variant_of, vary_names
+from origin.httpcache.variants import selected_by
 
 # What says how the stored bytes are to be read: they stay as they were, so it does too (§3.2).
 _OF_THE_BODY = frozenset({"content-encoding", "content-length", "content-range"})
@@ -64,7 +64,7 @@ def freshened(
         fields=fields,
         requested_at=requested_at,
         received_at=received_at,
-        vary=variant_of(vary_names(fields) or (), request_fields) if "vary" in names else stored.vary,
+        vary=selected_by(fields, request_fields) if "vary" in names else stored.vary,
         tags=bounded([*stored.tags, *tags_of(response_fields)]),
     )
 

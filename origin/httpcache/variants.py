@@ -10,6 +10,8 @@ from origin.http.fields import Fields, combined, values_of
 from origin.http.negotiation import parse_accept_encoding
 from origin.httpcache.stored import Variant
 
+UNSELECTABLE: Variant = (("*", None),)
+
 _MAX_NAMES = 32
 _LONGEST_KEY = 256  # characters
 _LONGEST_PREFERENCES = 1024  # characters; a longer list is compared as it stands
@@ -40,6 +42,19 @@ def variant_of(names: tuple[str, ...], request_fields: Fields) -> Variant:
     Accept-Language neither case nor order counts; weights do.
     """
     return tuple((name, _normal(name, combined(request_fields, name))) for name in names)
+
+
+def selected_by(response_fields: Fields, request_fields: Fields) -> Variant:
+    """What in the request selected the response; `UNSELECTABLE` when no request can select it again."""
+    names = vary_names(response_fields)
+    return UNSELECTABLE if names is None else variant_of(names, request_fields)
+
+
+def is_selected(variant: Variant, request_fields: Fields) -> bool:
+    """Whether the request selects what `selected_by` said of a stored response (§4.1)."""
+    if not variant:
+        return True
+    return variant != UNSELECTABLE and variant == variant_of(tuple(name for name, _ in variant), request_fields)
 
 
 def variant_key(variant: Variant) -> str:

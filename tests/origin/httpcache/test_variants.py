@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from origin.http.fields import Fields
-from origin.httpcache.variants import variant_key, variant_of, vary_names
+from origin.httpcache.variants import UNSELECTABLE, is_selected, selected_by, variant_key, variant_of, vary_names
 from tests.origin.httpcache.exchanges import any_fields
 
 variants = st.lists(st.tuples(st.sampled_from(["a", "b", "a=", "~#"]), st.none() | st.text()), max_size=3).map(tuple)
@@ -85,6 +85,22 @@ def test_only_what_is_named_counts() -> None:
     request = (("Foo", "1"), ("Other", "2"), ("Bar", "abc"))
     assert variant_of(("bar", "baz", "foo"), request) == (("bar", "abc"), ("baz", None), ("foo", "1"))
     assert variant_of((), request) == ()
+
+
+def test_selection() -> None:
+    request = (("Foo", "1"),)
+    selected = selected_by((("Vary", "Foo, Bar"),), request)
+    assert selected == (("bar", None), ("foo", "1"))
+    assert is_selected(selected, request)
+    assert is_selected(selected, (("Other", "2"), ("foo", " 1 ")))
+    assert not is_selected(selected, (("Foo", "1"), ("Bar", "")))
+    assert is_selected(selected_by((), request), ())
+
+
+def test_what_no_request_selects() -> None:
+    assert selected_by((("Vary", "Foo, *"),), ()) == UNSELECTABLE
+    assert not is_selected(UNSELECTABLE, ())
+    assert not is_selected(UNSELECTABLE, (("*", "1"),))
 
 
 @pytest.mark.parametrize(
