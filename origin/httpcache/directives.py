@@ -221,9 +221,12 @@ def _elements(value: str) -> Iterator[tuple[str, str | None]]:
     # become a character that no token and no number has.
     for found in _ELEMENT.finditer(value[:end] + value[end:].replace('"', "?")):
         name, equals, argument = found[0].partition("=")
-        # A name with a space or such a quote at its side is no name, but to be taken for one is the safe side.
-        if name := name.strip(" \t?").lower():
-            yield name, _unquoted(argument.rstrip(" \t")) if equals else None
+        name = name.lstrip(" \t").lower()
+        # A name with a space or such a quote at its side is no name. It is taken for one, because it may forbid
+        # something, but with an empty argument, because a better one may allow something.
+        if plain := name.strip(" \t?"):
+            good = argument.rstrip(" \t") if plain == name else ""
+            yield plain, _unquoted(good) if equals else None
 
 
 def _unquoted(argument: str) -> str:

@@ -67,7 +67,7 @@ def may_store(
         return StoreVerdict.NOT_EXPLICIT
     if not (has_freshness or directives.public or _is_cacheable_anyway(status, policy)):
         return StoreVerdict.NOT_EXPLICIT
-    if values_of(response_fields, "set-cookie") and not (policy.store_set_cookie and has_freshness):
+    if _has_cookie(response_fields, directives) and not (policy.store_set_cookie and has_freshness):
         return StoreVerdict.SET_COOKIE
     return StoreVerdict.STORE if _is_reusable(status, response_fields, directives, policy) else _useless(has_freshness)
 
@@ -145,6 +145,12 @@ def _has_freshness(response_fields: Fields, directives: ResponseDirectives) -> b
     if directives.max_age is not None or directives.s_maxage is not None:
         return True
     return not directives.is_targeted and bool(values_of(response_fields, "expires"))
+
+
+def _has_cookie(response_fields: Fields, directives: ResponseDirectives) -> bool:
+    """Whether a Set-Cookie would be stored."""
+    is_excluded = "set-cookie" in directives.no_cache_fields | directives.private_fields
+    return not is_excluded and bool(values_of(response_fields, "set-cookie"))
 
 
 def _is_cacheable_anyway(status: int, policy: Policy) -> bool:

@@ -89,8 +89,9 @@ def test_a_time_that_is_none_is_over(value: str) -> None:
     assert response_directives(cc("max-age")).max_age == 0
 
 
-def test_a_space_before_the_equals_sign_makes_no_other_directive() -> None:
-    assert response_directives(cc("max-age =3600")).max_age == 3600
+def test_a_space_before_the_equals_sign_lets_a_directive_only_forbid() -> None:
+    assert response_directives(cc("max-age =3600")) == ResponseDirectives(max_age=0)
+    assert response_directives(cc('no-store =1, private\t="a"')) == ResponseDirectives(no_store=True, private=True)
 
 
 @pytest.mark.parametrize(
@@ -144,6 +145,7 @@ def test_the_first_good_target_counts() -> None:
         (cc("max-stale"), RequestDirectives(max_stale=MAX_SECONDS)),
         (cc("max-stale=1000, min-fresh=20"), RequestDirectives(max_stale=1000, min_fresh=20)),
         (cc("max-stale=x"), RequestDirectives(max_stale=0)),
+        (cc("max-stale =5"), RequestDirectives(max_stale=0)),
         (
             cc("no-cache", "No-Store, only-if-cached"),
             RequestDirectives(no_cache=True, no_store=True, only_if_cached=True),

@@ -133,7 +133,11 @@ def test_cookies() -> None:
     cookie = ("Set-Cookie", "a=b")
     assert verdict(FRESH, cookie) is StoreVerdict.STORE
     assert verdict(OLD, cookie) is StoreVerdict.SET_COOKIE  # nobody said that this may be shared
-    assert verdict(FRESH, cookie, policy=Policy(store_set_cookie=False)) is StoreVerdict.SET_COOKIE
+    refusing = Policy(store_set_cookie=False)
+    assert verdict(FRESH, cookie, policy=refusing) is StoreVerdict.SET_COOKIE
+    for directive in ("private", "no-cache"):  # the cookie alone is not to be stored
+        excluding = ("Cache-Control", f'max-age=60, {directive}="Set-Cookie"')
+        assert verdict(excluding, cookie, policy=refusing) is StoreVerdict.STORE
 
 
 @pytest.mark.parametrize(
