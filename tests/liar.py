@@ -51,6 +51,7 @@ class Liar:
         self.open_now = 0
         self.held = 0  # connections in `End.HOLD`
         self.port = 0
+        self.greeting = b""  # what is sent before anything was asked
         self._answer: Callable[[bytes, int], Script] = lambda _request, _number: (End.CLOSE,)
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -98,6 +99,7 @@ class Liar:
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # a transport that is aborted is closed a moment later
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -106,6 +108,7 @@ class Liar:
         self.connections += 1
         self.open_now += 1
         try:
+            writer.write(self.greeting)
             with suppress(OSError, asyncio.IncompleteReadError):
                 while await self._turn(reader, writer):
                     pass

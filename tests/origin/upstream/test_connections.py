@@ -7,6 +7,8 @@ from ipaddress import ip_network
 
 import aiohttp
 import pytest
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.tracing import Trace
 
 from origin.upstream.addresses import CheckedResolver, Reachable
 from origin.upstream.connections import Attempt, CheckedConnector, attempt_here
@@ -51,29 +53,25 @@ async def test_a_connection_on_which_something_was_said_is_thrown_away() -> None
         assert liar.connections == 3
 
 
+class Slow(CheckedConnector):
+    """Looks at a new connection only when what was said first has arrived."""
+
+    async def _create_connection(
+        self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
+    ) -> ResponseHandler:
+        made = await super()._create_connection(req, traces, timeout)
+        while not made.should_close:
+            await asyncio.sleep(0.001)
+        return made
+
+
 async def test_a_server_that_always_speaks_first_is_given_up() -> None:
-    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(response(b"unasked"))
-        await reader.read()
-        writer.close()
-
-    server = await asyncio.start_server(speak, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-
-    class Slow(CheckedConnector):
-        """Looks at a new connection only when what was said first has arrived."""
-
-        async def _create_connection(  # type: ignore[no-untyped-def]
-            self, *given
-        ):
-            made = await super()._create_connection(*given)
-            while not made.should_close:
-                await asyncio.sleep(0.001)
-            return made
-
-    async with aiohttp.ClientSession(connector=Slow(RULE, CheckedResolver(RULE), True, 10)) as client:
+    async with (
+        Liar() as liar,
+        aiohttp.ClientSession(connector=Slow(RULE, CheckedResolver(RULE), True, 10)) as client,
+    ):
+        liar.greeting = response(b"unasked")
         with pytest.raises(UpstreamError) as caught:
-            await client.get(f"http://127.0.0.1:{port}/")
-    assert caught.value.trouble is Trouble.MALFORMED
-    server.close()
-    await server.wait_closed()
+            await client.get(liar.url)
+        assert caught.value.trouble is Trouble.MALFORMED
+        assert liar.requests == []
