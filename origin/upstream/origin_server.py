@@ -23,6 +23,7 @@ class Trouble(StrEnum):
     OVERLONG = "upstream_overlong"  # more bytes than announced
     WRONG_RANGE = "upstream_wrong_range"  # Content-Range is not what was asked for, or not what came
     CHANGED = "upstream_changed"  # another version than the one that a range was to be taken from
+    BAD_TARGET = "upstream_bad_target"  # the target is no place below the upstream, or the request cannot be sent
     LOOP = "upstream_loop"  # the request has been here before (CDN-Loop, RFC 8586)
     BUSY = "upstream_busy"  # too many requests to it are under way
 
@@ -37,6 +38,15 @@ class UpstreamError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Viewer:
+    """On whose behalf a request goes out, for upstreams that are told (RFC 7239)."""
+
+    address: str | None  # "192.0.2.7", "2001:db8::1"; None: not known
+    scheme: str  # "https"
+    host: str  # the Host that was asked: "cdn.example:8443"
+
+
+@dataclass(frozen=True, slots=True)
 class Outgoing:
     """A request to the upstream, complete but for Host and what belongs to the connection."""
 
@@ -44,6 +54,7 @@ class Outgoing:
     target: str = field(repr=False)  # origin-form below the upstream's base: "/a%20b/x.m3u8?v=2", encoded
     fields: Fields = field(default=(), repr=False)
     body: bytes = field(default=b"", repr=False)
+    viewer: Viewer | None = field(default=None, repr=False)  # None: it goes out on our own behalf
 
 
 class Incoming(Protocol):
