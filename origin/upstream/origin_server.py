@@ -23,6 +23,7 @@ class Trouble(StrEnum):
     OVERLONG = "upstream_overlong"  # more bytes than announced
     WRONG_RANGE = "upstream_wrong_range"  # Content-Range is not what was asked for, or not what came
     CHANGED = "upstream_changed"  # another version than the one that a range was to be taken from
+    BAD_TARGET = "upstream_bad_target"  # the request's target is no place below the upstream; nobody was asked
     LOOP = "upstream_loop"  # the request has been here before (CDN-Loop, RFC 8586)
     BUSY = "upstream_busy"  # too many requests to it are under way
 
