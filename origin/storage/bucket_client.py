@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -49,6 +49,7 @@ _THREADS = "2"  # of one process, for all its buckets; they wait for sockets
 _STATUS = re.compile(r"Server returned non-2xx status code: ([0-9]{3})")
 _HTTP_KIND = re.compile(r"HttpError \{\s+kind: ([A-Za-z]+)")
 _SIZE = re.compile(r"<ActualObjectSize>([0-9]{1,18})</ActualObjectSize>")
+_OTHER_BYTES = re.compile(r"Requested [0-9]+\.\.[0-9]+, got ")
 _TOO_LARGE = re.compile(r"StartTooLarge \{\s+requested: [0-9]+,\s+length: ([0-9]{1,18})")
 # Objects are only ever read: whatever writes asks for credentials, and so does whoever asks the machine.
 _CREDENTIALS = re.compile(r"Error performing (?:(?:PUT|POST) |GET http://(?:169\.254\.169\.254|metadata\b))")
@@ -63,6 +64,7 @@ class Failure(StrEnum):
     PRECONDITION = "a precondition failed"
     RANGE = "no such bytes"
     NOT_PARTIAL = "ranges are not supported"
+    WRONG_RANGE = "other bytes than those that were asked for"
     NO_BUCKET = "no such bucket"
     FORBIDDEN = "permission denied"
     NO_CREDENTIALS = "no credentials found"
@@ -123,7 +125,7 @@ class BucketClient:
         except (BaseError, OSError) as error:
             raise _translated(error, may_tell_bucket="<" not in key) from None
 
-    async def chunks(self, result: GetResult, *, at_least: int) -> AsyncIterator[bytes]:
+    async def chunks(self, result: GetResult, *, at_least: int) -> AsyncGenerator[bytes, None]:
         """The body of `result`, once, in pieces of `at_least` bytes but for the last."""
         try:
             async for chunk in result.stream(min_chunk_size=at_least):
@@ -277,4 +279,6 @@ def _from_text(text: str) -> Failure:
         return Failure.WRONG_REGION
     if "non-partial response" in text:
         return Failure.NOT_PARTIAL
+    if _OTHER_BYTES.search(text):
+        return Failure.WRONG_RANGE
     return Failure.RANGE if "StartTooLarge" in text else Failure.BROKEN
