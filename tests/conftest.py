@@ -18,6 +18,7 @@ from hypothesis import settings
 from tests.clock import Clock
 from tests.parts import find_part, version_of
 from tests.redis_server import RedisServer, free_port
+from tests.s3_server import S3Server
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
@@ -146,3 +147,26 @@ def redis_server(redis_process: RedisServer) -> RedisServer:
     redis_process.start()
     redis_process.flush()
     return redis_process
+
+
+@pytest.fixture(scope="session")
+def s3_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """The session's S3 server; tests take `s3_server`. Mark them `needs("moto")`."""
+    assert find_part("moto") is not None, 'mark the test with @pytest.mark.needs("moto")'
+    server = S3Server(tmp_path_factory.mktemp("s3"))
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def s3_server(s3_process: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
+    """A real S3 server, running, whose good key the environment holds; it keeps what other tests have put."""
+    s3_process.start()
+    for name in [name for name in os.environ if name.upper().startswith(("AWS_", "HTTP_PROXY", "ALL_PROXY"))]:
+        monkeypatch.delenv(name)
+    for name, value in s3_process.environment().items():
+        monkeypatch.setenv(name, value)
+    return s3_process

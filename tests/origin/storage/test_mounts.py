@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from origin.storage.bucket_client import BucketOptions
 from origin.storage.memory import MemoryStore
-from origin.storage.mounts import BadStorageUrl, open_store
+from origin.storage.mounts import BadStorageUrl, is_bucket_url, open_bucket, open_store
+from origin.storage.object_store import ObjectStore
+from origin.storage.store import StoreUnavailable
 from tests.contracts.store import opened, whole
 
 
@@ -62,6 +65,10 @@ async def test_memory_is_new_each_time(tmp_path: Path) -> None:
         "memory:x",
         "memory://x",
         "s3://key:secret@bucket/x",
+        "s3://bucket/x?secret",
+        "s3:secret",
+        "gs://",
+        "az:///secret",
         "https://user:secret@origin.example/x",
         "C:\\secret",
     ],
@@ -74,5 +81,30 @@ def test_refused_without_repeating_the_url(url: str, tmp_path: Path) -> None:
 
 
 def test_unknown_scheme_names_the_supported_ones(tmp_path: Path) -> None:
-    with pytest.raises(BadStorageUrl, match=r"'ftp' is not supported.*file:.*memory:"):
+    with pytest.raises(BadStorageUrl, match=r"'ftp' is not supported.*file:.*memory:.*s3:.*gs:.*az:"):
         open_store("ftp://host/x", base=tmp_path)
+
+
+@pytest.mark.parametrize("url", ["s3://bucket", "GS://bucket/prefix", "az://container/prefix/"])
+async def test_buckets(url: str, tmp_path: Path) -> None:
+    assert is_bucket_url(url)
+    store = open_store(url, base=tmp_path)
+    assert isinstance(store, ObjectStore)
+    await store.close()
+
+
+async def test_a_bucket_is_reached_as_its_options_say(tmp_path: Path, free_port: int) -> None:
+    options = BucketOptions(f"http://127.0.0.1:{free_port}", anonymous=True, allow_http=True, retries=0)
+    with pytest.raises(StoreUnavailable, match="no connection"):
+        await open_store("s3://bucket", base=tmp_path, bucket=options).probe()
+
+
+def test_an_endpoint_is_refused_without_repeating_it(tmp_path: Path) -> None:
+    with pytest.raises(BadStorageUrl) as caught:
+        open_bucket("s3://bucket", BucketOptions("https://user:secret@host"))
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["", "s3", "vod/s3:", "file:///s3://x", "https://bucket.s3.example/x"])
+def test_what_is_no_bucket(url: str) -> None:
+    assert not is_bucket_url(url)
