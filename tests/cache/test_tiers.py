@@ -74,9 +74,9 @@ class GatedTier(MemorySecondTier):
         await self.may_read.wait()
         return await super().get(key)
 
-    async def set(self, key: CacheKey, value: bytes, ttl_seconds: float) -> None:
+    async def set(self, key: CacheKey, value: bytes, ttl_seconds: float, fence: int | None = None) -> None:
         await self.may_write.wait()
-        await super().set(key, value, ttl_seconds)
+        await super().set(key, value, ttl_seconds, fence)
 
 
 @pytest.fixture
