@@ -72,7 +72,7 @@ class Wake(Enum):
 
     DONE = auto()  # the holder has finished well
     FAILED = auto()  # the holder's source is in trouble
-    EXPIRED = auto()  # the lease is gone, or the time is over, or nobody can say
+    EXPIRED = auto()  # the lease is free or gone, or the time is over, or nobody can say
 
 
 class Lease(Protocol):
@@ -96,8 +96,11 @@ class Lease(Protocol):
         """Renew it for as long as this is awaited; returns when it is lost."""
         ...
 
-    async def release(self, is_done: bool) -> None:
-        """End it and wake those who wait, with DONE or FAILED. Nothing when it was lost. Idempotent."""
+    async def release(self, is_done: bool | None) -> None:
+        """End it and wake those who wait, with DONE or FAILED, or EXPIRED for None: let the next one try.
+
+        Nothing when it was lost. Idempotent.
+        """
         ...
 
 
@@ -143,7 +146,7 @@ class LocalLease:
         """See `Lease`."""
         await asyncio.Event().wait()
 
-    async def release(self, is_done: bool) -> None:
+    async def release(self, is_done: bool | None) -> None:
         """See `Lease`."""
 
 
@@ -242,13 +245,13 @@ class RedisLeases:
         result, is_ours = await self._guard.run(_RENEW, (self._name(digest),), token, round(self.seconds * 1000))
         return is_ours == 1 if result is Result.DONE else None
 
-    async def release(self, digest: bytes, token: str, is_done: bool) -> None:
+    async def release(self, digest: bytes, token: str, is_done: bool | None) -> None:
         """End the token's lease and tell everybody."""
         result, was_ours = await self._guard.run(_RELEASE, (self._name(digest),), token)
         if result is Result.DONE and was_ours != 1:
             self.lost()
             return
-        self._bus.publish(_TOPIC, digest + (b"\1" if is_done else b"\0"))
+        self._bus.publish(_TOPIC, digest + _VERDICTS[is_done])
 
     def now(self) -> float:
         """The time that leases are held by."""
@@ -268,7 +271,7 @@ class RedisLeases:
     def _heard(self, payload: bytes) -> None:
         digest, verdict = payload[:_DIGEST_BYTES], payload[_DIGEST_BYTES:]
         for calls in self._waiters.get(digest, ()):
-            calls.put_nowait(Wake.DONE if verdict == b"\1" else Wake.FAILED)
+            calls.put_nowait(_WAKES.get(verdict, Wake.EXPIRED))
 
     def _look_again(self) -> None:
         """The holder's message may have been missed, or will be."""
@@ -308,7 +311,7 @@ class _RedisLease:
             self._is_over = True  # there is nothing left to release
             self._leases.lost()
 
-    async def release(self, is_done: bool) -> None:
+    async def release(self, is_done: bool | None) -> None:
         """See `Lease`."""
         if not self._is_over:
             self._is_over = True
@@ -329,6 +332,8 @@ def digest_of(key: str) -> bytes:
     return blake2b(key.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES).digest()
 
 
+_VERDICTS = {True: b"\1", False: b"\0", None: b"\2"}
+_WAKES = {b"\1": Wake.DONE, b"\0": Wake.FAILED}
 _WOKEN = {
     Wake.DONE: FleetEvent.WOKEN_DONE,
     Wake.FAILED: FleetEvent.WOKEN_FAILED,

@@ -74,10 +74,10 @@ async def connected(bus: Bus) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def node_at(
-    url: str, *, seconds: float = 5.0, budget_seconds: float = PATIENT, namespace: str = "headgate"
+    url: str, *, seconds: float = 5.0, budget_seconds: float = PATIENT, namespace: str = "headgate", name: str = ""
 ) -> AsyncIterator[Node]:
-    """A node with a connected bus."""
-    tally, name = FleetTally(), next(_names)
+    """A node with a connected bus. In another process it needs a name that no other node has."""
+    tally, name = FleetTally(), name or f"{next(_names)}"
     tokens = (f"{name}-{number}" for number in count())
     async with link_to(url, budget_seconds) as link:
         bus = RedisBus(link, namespace, f"node-{name}", lambda: 0.0, tally)
