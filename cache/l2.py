@@ -19,8 +19,12 @@ class SecondTier(Protocol):
         """The bytes last set, or None when there are none or the tier is in trouble."""
         ...
 
-    async def set(self, key: CacheKey, value: bytes, ttl_seconds: float) -> None:
-        """Keep `value` for `ttl_seconds`, if it can; nothing empty, too large or with no time to live."""
+    async def set(self, key: CacheKey, value: bytes, ttl_seconds: float, fence: int | None = None) -> None:
+        """Keep `value` for `ttl_seconds`, if it can; nothing empty, too large or with no time to live.
+
+        With the fence of the lease that it was loaded under, it does not replace a value that is there with a higher
+        one. Without, it replaces whatever is there, and the fence stays.
+        """
         ...
 
     async def delete(self, key: CacheKey) -> None:

@@ -23,7 +23,7 @@ class MemorySecondTier:
         self._clock = clock
         self._capacity_bytes = capacity_bytes
         self._largest_value_bytes = min(largest_value_bytes, capacity_bytes)
-        self._slots: dict[str, tuple[bytes, float]] = {}  # value and its end
+        self._slots: dict[str, tuple[bytes, float, int]] = {}  # value, its end, its fence
         self._size_bytes = 0
         self._is_closed = False
 
@@ -32,18 +32,23 @@ class MemorySecondTier:
         slot = self._slots.get(key.text)
         if slot is None:
             return None
-        value, ends_at = slot
+        value, ends_at, _ = slot
         if self._clock() >= ends_at:
             self._drop(key.text)
             return None
         return value
 
-    async def set(self, key: CacheKey, value: bytes, ttl_seconds: float) -> None:
+    async def set(self, key: CacheKey, value: bytes, ttl_seconds: float, fence: int | None = None) -> None:
         """See `SecondTier`."""
         if self._is_closed or ttl_seconds <= 0 or not 0 < len(value) <= self._largest_value_bytes:
             return
+        now = self._clock()
+        _, ends_at, last = self._slots.get(key.text, (b"", now, 0))
+        last = last if now < ends_at else 0
+        if fence is not None and fence < last:
+            return
         self._drop(key.text)
-        self._slots[key.text] = (value, self._clock() + ttl_seconds)
+        self._slots[key.text] = (value, now + ttl_seconds, last if fence is None else fence)
         self._size_bytes += len(value)
         while self._size_bytes > self._capacity_bytes:
             self._drop(next(iter(self._slots)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import random
 
@@ -18,11 +18,20 @@ from cache.entry import PACKED_VERSION
 from cache.errors import SecondTierUnavailable
 from cache.key import CacheKey
 from cache.outcome import Event, NullRecorder, Operation, Recorder, Result
-from cache.redis_link import RedisLink, Word
+from cache.redis_link import RedisLink, Script, Word
 
 _LONGEST_TTL_SECONDS = 30 * 86400.0
 # A Redis that refuses quickly costs nothing and is asked again; one that lets nobody in costs a connection each time.
 _TROUBLE = (Result.TIMED_OUT, Result.FAILED, Result.DENIED)
+
+# KEYS: value, its fence. ARGV: value, ms, fence. Whether it was set.
+_SET_FENCED = Script("""
+local last = redis.call('EXISTS', KEYS[1]) == 1 and redis.call('GET', KEYS[2])
+if last and (tonumber(last) or 0) > tonumber(ARGV[3]) then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[2])
+return 1
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +47,10 @@ class RedisLimits:
 
 
 class RedisSecondTier:
-    """A `SecondTier`. Keys are `prefix:v<packed version>:<key>`: versions side by side do not meet."""
+    """A `SecondTier`. Keys are `prefix:v<packed version>:<key>`: versions side by side do not meet.
+
+    The fence of a value is under `{<that key>}:fence`, and so in the same slot of a cluster.
+    """
 
     def __init__(
         self,
@@ -85,14 +97,21 @@ class RedisSecondTier:
             return None
         return value
 
-    async def set(self, key: CacheKey, value: bytes, ttl_seconds: float) -> None:
+    async def set(self, key: CacheKey, value: bytes, ttl_seconds: float, fence: int | None = None) -> None:
         """See `SecondTier`."""
         if len(value) > self._limits.largest_value_bytes:
             self._recorder.happened(Event.SHARED_TOO_LARGE)
             return
         milliseconds = int(min(ttl_seconds, _LONGEST_TTL_SECONDS) * 1000)
-        if value and milliseconds > 0:
-            await self._ask(Operation.SET, "SET", self._name(key), value, "PX", milliseconds)
+        name = self._name(key)
+        if not value or milliseconds <= 0:
+            return
+        if fence is None:
+            await self._ask(Operation.SET, "SET", name, value, "PX", milliseconds)
+            return
+        keys = (name, f"{{{name}}}:fence")
+        if await self._ask(Operation.SET, value, milliseconds, fence, script=_SET_FENCED, keys=keys) == 0:
+            self._recorder.happened(Event.SHARED_WRITE_FENCED)
 
     async def delete(self, key: CacheKey) -> None:
         """See `SecondTier`."""
@@ -115,13 +134,15 @@ class RedisSecondTier:
     def _name(self, key: CacheKey) -> str:
         return self._prefix + key.text
 
-    async def _ask(self, operation: Operation, *words: Word) -> object:
+    async def _ask(
+        self, operation: Operation, *words: Word, script: Script | None = None, keys: Sequence[str] = ()
+    ) -> object:
         """The answer, or None when there is none or Redis is being left alone."""
         admission = self._admit()
         if admission is not Admission.OPERATION:
             self._recorder.happened(Event.SHARED_SKIPPED)
             return None
-        result, answer = await self._command(operation, *words)
+        result, answer = await self._command(operation, *words, script=script, keys=keys)
         self._settle(admission, result)
         return answer
 
@@ -147,10 +168,13 @@ class RedisSecondTier:
         if self._breaker.state is not before:
             self._recorder.breaker(self._breaker.state)
 
-    async def _command(self, operation: Operation, *words: Word) -> tuple[Result, object]:
-        """One command within the budget; told to the recorder, never raises."""
+    async def _command(
+        self, operation: Operation, *words: Word, script: Script | None = None, keys: Sequence[str] = ()
+    ) -> tuple[Result, object]:
+        """One command or script within the budget; told to the recorder, never raises."""
         started = self._clock()
-        result, answer = await self._link.ask(*words)
+        question = self._link.ask(*words) if script is None else self._link.run(script, keys, *words)
+        result, answer = await question
         if operation is Operation.GET and result is Result.DONE:
             result = _RESULTS[bool(answer)]
         self._recorder.operated(operation, result, self._clock() - started)

@@ -58,6 +58,7 @@ class Event(StrEnum):
     SHARED_TOO_LARGE = "shared_too_large"
     SHARED_SKIPPED = "shared_skipped"  # the breaker spared the operation
     SHARED_WRITE_DROPPED = "shared_write_dropped"  # too many in flight
+    SHARED_WRITE_FENCED = "shared_write_fenced"  # loaded under a lease that was lost, and a newer value was there
 
 
 class Recorder(Protocol):

@@ -6,7 +6,11 @@ What is made of an answer, and whether a Redis that fails is asked again, is dec
 from __future__ import annotations
 
 import asyncio
+import hashlib
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.client import PubSub
@@ -18,6 +22,18 @@ from cache.errors import BadRedisUrl
 from cache.outcome import Result
 
 Word = str | bytes | int
+
+
+@dataclass(frozen=True)
+class Script:
+    """What Redis does in one step, in Lua."""
+
+    text: str
+
+    @cached_property
+    def digest(self) -> str:
+        """The name that Redis gives it."""
+        return hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
 
 class RedisLink:
@@ -60,6 +76,49 @@ class RedisLink:
         except Exception:
             result = Result.FAILED
         return result, None
+
+    async def run(self, script: Script, keys: Sequence[str], *words: Word) -> tuple[Result, object]:
+        """Run a script as `ask` does; its text is sent only to a Redis that does not know it. Its keys share a slot."""
+        result, answer = await self.ask("EVALSHA", script.digest, len(keys), *keys, *words)
+        if result is Result.REFUSED:  # "no such script" is one of the reasons, and the others cost one question more
+            return await self.ask("EVAL", script.text, len(keys), *keys, *words)
+        return result, answer
+
+    async def hear(
+        self, channel: str, heard: Callable[[bytes], None], began: Callable[[], None], idle_seconds: float
+    ) -> None:
+        """Pass on what is published on the channel until the line is lost, and return then. Never raises.
+
+        `began` is called when everything that is published from then on is heard; once more when the line was lost
+        and mended unseen. A silent line is tried every `idle_seconds` and lost when no answer comes within the budget.
+        Any number of calls at once, with a connection each; neither function raises.
+        """
+        listening = self._redis.pubsub()
+        with suppress(Exception):  # as above
+            async with asyncio.timeout(self._budget):
+                await listening.subscribe(channel)
+            await self._pass_on(listening, heard, began, idle_seconds)
+        with suppress(Exception):
+            async with asyncio.timeout(self._budget):
+                await listening.aclose()  # type: ignore[no-untyped-call]
+
+    async def _pass_on(
+        self, listening: PubSub, heard: Callable[[bytes], None], began: Callable[[], None], idle_seconds: float
+    ) -> None:
+        is_answer_due = True  # to the subscription first, then to each ping
+        while True:
+            message = await listening.get_message(timeout=self._budget if is_answer_due else idle_seconds)
+            match message:
+                case {"type": "message", "data": bytes() as data}:
+                    heard(data)
+                case {"type": "subscribe"}:
+                    began()
+                case None if is_answer_due:
+                    return
+                case None:
+                    async with asyncio.timeout(self._budget):
+                        await listening.ping()
+            is_answer_due = message is None
 
     async def listen(self, channel: str, seconds: float) -> None:
         """Return soon after something is published on the channel, or after about `seconds`; now and then for nothing.

@@ -6,10 +6,18 @@ served beyond its lifetime by passing from node to node. What each fault costs:
     second tier down     a miss there; writes to it are dropped
     source in trouble    what is stale and still allowed is served, the source left alone for a moment
     source says no       what was held is forgotten, and the error is the answer
+
+With leases, one process of the fleet loads and the others wait for what it puts into the second tier:
+
+    it did well          that is the answer; what it did not put there is loaded without another turn
+    its source failed    what is stale and still allowed is served; else the policy's error, or the next one's turn
+    it died, or gave up  the next takes its turn
+    all took too long    whoever still waits after two lengths of a lease loads for itself
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +25,7 @@ from typing import Generic, TypeVar
 
 from cache.cooldown import Cooldown
 from cache.entry import Codec, Entry, Lifetime, pack, unpack
+from cache.fleet.leases import Lease, Leases, Wake, kept
 from cache.flights import Flights
 from cache.freshness import Freshness, freshness
 from cache.key import CacheKey
@@ -29,6 +38,8 @@ V = TypeVar("V")
 
 # What a caller is told who waited for a load that another caller started.
 _AS_WAITER = {Outcome.MISS: Outcome.COLLAPSED, Outcome.REVALIDATED: Outcome.COLLAPSED}
+
+_MOST_TURNS = 16  # asked for in one load: a bound for what no clock bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +74,7 @@ class Policy:
     source_trouble: tuple[type[Exception], ...] = ()  # from a load: serve stale if allowed; others just propagate
     cooldown_seconds: float = 1.0  # how long a failed source is left alone while something stale can be served
     writes_in_flight: int = 64  # keys being written to the second tier at once; more are dropped
+    failed_elsewhere: Callable[[], Exception] | None = None  # raised when the source failed another node, not this one
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +94,12 @@ class Cache(Generic[V]):
         clock: Callable[[], float],
         policy: Policy | None = None,
         recorder: Recorder | None = None,
+        leases: Leases | None = None,
     ) -> None:
-        """`clock` gives Unix seconds. The first tier is this cache's own; the second may be shared."""
+        """`clock` gives Unix seconds. The first tier is this cache's own; the second may be shared.
+
+        `leases`, of those who share the second tier, let one of them load; without a second tier they are not used.
+        """
         policy = policy or Policy()
         self._codec = codec
         self._first = first
@@ -91,6 +107,8 @@ class Cache(Generic[V]):
         self._clock = clock
         self._recorder: Recorder = recorder or NullRecorder()
         self._source_trouble = policy.source_trouble
+        self._failed_elsewhere = policy.failed_elsewhere
+        self._leases = None if second is None else leases
         self._cooldown = Cooldown[CacheKey](policy.cooldown_seconds)
         self._flights = Flights[CacheKey, _Found[V]]()
         self._writes = WriteBehind(policy.writes_in_flight, self._recorder)
@@ -180,6 +198,62 @@ class Cache(Generic[V]):
         return entry
 
     async def _load(self, key: CacheKey, load: Load[V], previous: Entry[V] | None) -> _Found[V]:
+        """Load, or wait for another node of the fleet that does."""
+        leases = self._leases
+        if leases is None:
+            return await self._ask_source(key, load, previous)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + 2 * leases.seconds
+        for _ in range(_MOST_TURNS):
+            lease = await leases.acquire(key.text)
+            if lease is not None:
+                return await self._load_leased(key, load, previous, lease)
+            wake = await leases.wait(key.text, until - loop.time())
+            found = await self._loaded_by_now(key)
+            if found is None and wake is Wake.FAILED:
+                found = self._after_failure_elsewhere(key, previous)
+            if found is not None:
+                return found
+            if wake is Wake.DONE or loop.time() >= until:
+                break
+        return await self._ask_source(key, load, previous)
+
+    async def _load_leased(self, key: CacheKey, load: Load[V], previous: Entry[V] | None, lease: Lease) -> _Found[V]:
+        is_done = None  # what does not come to an end says nothing about the source
+        try:
+            async with kept(lease):
+                # Between our look at the second tier and the lease, its last holder may have finished.
+                found = None if lease.is_local else await self._loaded_by_now(key)
+                if found is None:
+                    found = await self._ask_source(key, load, previous, None if lease.is_local else lease.fence)
+            is_done = found.outcome is not Outcome.STALE_ERROR
+        except self._source_trouble:
+            is_done = False
+            raise
+        except Exception:
+            is_done = True  # a verdict: those who wait hear it from the source themselves
+            raise
+        finally:
+            await lease.release(is_done)
+        return found
+
+    async def _loaded_by_now(self, key: CacheKey) -> _Found[V] | None:
+        entry = await self._best_held(key)
+        is_fresh = entry is not None and self._servable(key, entry, Outcome.COLLAPSED) is Outcome.COLLAPSED
+        return _Found(entry, Outcome.COLLAPSED) if entry is not None and is_fresh else None
+
+    def _after_failure_elsewhere(self, key: CacheKey, previous: Entry[V] | None) -> _Found[V] | None:
+        """What a failure of the source at another node leaves us with; None when we are to find out ourselves."""
+        if previous is not None and self._is_servable_on_error(previous):
+            self._cooldown.start(key, self._clock())
+            return _Found(previous, Outcome.STALE_ERROR)
+        if self._failed_elsewhere is not None:
+            raise self._failed_elsewhere()
+        return None
+
+    async def _ask_source(
+        self, key: CacheKey, load: Load[V], previous: Entry[V] | None, fence: int | None = None
+    ) -> _Found[V]:
         # Before the load, not after: the source may have looked at the value at any time in between.
         asked_at = self._clock()
         try:
@@ -197,16 +271,18 @@ class Cache(Generic[V]):
         entry = Entry(loaded.value, asked_at, loaded.lifetime, loaded.tags)
         self._keep(key, entry)
         if self._second is not None:
-            self._writes.submit(key, partial(self._share, self._second, key, entry))
+            self._writes.submit(key, partial(self._share, self._second, key, entry, fence))
+            if fence is not None:
+                await self._writes.settled(key)  # others wait, and look for it there when they are told
         is_same = previous is not None and not loaded.changed
         return _Found(entry, Outcome.REVALIDATED if is_same else Outcome.MISS)
 
     def _is_servable_on_error(self, entry: Entry[V]) -> bool:
         return freshness(entry.stored_at, entry.lifetime, self._clock()) is not Freshness.EXPIRED
 
-    async def _share(self, second: SecondTier, key: CacheKey, entry: Entry[V]) -> None:
+    async def _share(self, second: SecondTier, key: CacheKey, entry: Entry[V], fence: int | None) -> None:
         ttl = entry.stored_at + entry.lifetime.total - self._clock()
-        await second.set(key, pack(key, entry, self._codec), ttl)
+        await second.set(key, pack(key, entry, self._codec), ttl, fence)
 
     def _keep(self, key: CacheKey, entry: Entry[V]) -> None:
         evicted = self._first.put(key, entry, self._codec.weigh(entry.value))

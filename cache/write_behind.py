@@ -30,6 +30,12 @@ class WriteBehind:
         else:
             self._tasks[key] = asyncio.get_running_loop().create_task(self._write(key, write))
 
+    async def settled(self, key: CacheKey) -> None:
+        """Wait until no write to the key is under way."""
+        task = self._tasks.get(key)
+        if task is not None:
+            await asyncio.wait((task,))
+
     async def close(self) -> None:
         """Wait for the writes under way and begin no more; the second tier bounds how long each may take."""
         self._is_closed = True

@@ -340,3 +340,15 @@ def test_repr_says_where_and_nothing_more() -> None:
         repr(RedisSecondTier(f"redis://user:{PASSWORD}@cache.example:6380/3")) == "RedisSecondTier(cache.example:6380)"
     )
     assert repr(RedisSecondTier(f"unix:///run/redis.sock?password={PASSWORD}")) == "RedisSecondTier(/run/redis.sock)"
+
+
+@REDIS
+async def test_a_fence_ends_with_its_value_shares_its_slot_and_is_counted(redis_server: RedisServer) -> None:
+    async with tier_at(redis_server.url, prefix="edge") as (tier, tally), client_of(redis_server) as client:
+        await tier.set(KEY, b"newer", 60, 2)
+        await tier.set(KEY, b"older", 60, 1)
+        name, fence = "edge:v1:manifest:/vod/a.m3u8", "{edge:v1:manifest:/vod/a.m3u8}:fence"
+        assert sorted(await client.keys()) == sorted([name.encode(), fence.encode()])
+        assert 59_000 < await client.pttl(fence) <= 60_000
+    assert tally.events == {Event.SHARED_WRITE_FENCED: 1}
+    assert tally.operations == {(Operation.SET, Result.DONE): 2}

@@ -10,7 +10,7 @@ import pytest
 
 from cache.errors import BadRedisUrl
 from cache.outcome import Result
-from cache.redis_link import RedisLink
+from cache.redis_link import RedisLink, Script
 from tests.redis_server import RedisServer, free_port
 
 REDIS = pytest.mark.needs("redis-server")
@@ -75,6 +75,67 @@ async def test_it_hears_what_is_published_and_listens_again_after_a_crash(redis_
         await heard()
         await asyncio.to_thread(redis_server.restart)
         await heard()
+
+
+@REDIS
+async def test_a_script_runs_whether_redis_knows_it_or_not(redis_server: RedisServer) -> None:
+    adding = Script("return redis.call('INCRBY', KEYS[1], ARGV[1])")
+    async with link_to(redis_server.url) as link:
+        assert await link.run(adding, ["n"], 2) == (Result.DONE, 2)
+        assert (await link.ask("SCRIPT", "EXISTS", adding.digest))[1] == [1]
+        assert await link.run(adding, ["n"], 3) == (Result.DONE, 5)
+        await link.ask("SCRIPT", "FLUSH")
+        assert await link.run(adding, ["n"], 4) == (Result.DONE, 9)
+        assert await link.run(adding, ["n"], "x") == (Result.REFUSED, None)
+        assert await link.run(Script("no Lua"), []) == (Result.REFUSED, None)
+
+
+@REDIS
+async def test_it_passes_on_what_is_published_and_notices_each_loss(redis_server: RedisServer) -> None:
+    heard: list[bytes] = []
+    came, began = asyncio.Event(), asyncio.Event()
+
+    def hears(data: bytes) -> None:
+        heard.append(data)
+        came.set()
+
+    async with link_to(redis_server.url, budget_seconds=1) as link, link_to(redis_server.url) as other:
+        for fault, undo in ((redis_server.kill, redis_server.start), (redis_server.pause, redis_server.resume)):
+            began.clear()
+            came.clear()
+            hearing = asyncio.ensure_future(link.hear("news", hears, began.set, 0.05))
+            await began.wait()
+            await other.ask("PUBLISH", "others", b"x")
+            assert await other.ask("PUBLISH", "news", b"\0\xff") == (Result.DONE, 1)
+            await came.wait()
+            fault()
+            try:
+                await hearing
+            finally:
+                await asyncio.to_thread(undo)
+    assert heard == [b"\0\xff"] * 2
+
+
+@REDIS
+async def test_a_silent_line_is_kept_while_redis_answers(redis_server: RedisServer) -> None:
+    began = asyncio.Event()
+    async with link_to(redis_server.url) as link, link_to(redis_server.url) as other:
+        hearing = asyncio.ensure_future(link.hear("news", lambda _: None, began.set, 0.001))
+        await began.wait()
+        while b"cmd=ping" not in str((await other.ask("CLIENT", "LIST", "TYPE", "PUBSUB"))[1]).encode():
+            await asyncio.sleep(0.001)
+        assert not hearing.done()
+        hearing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await hearing
+        assert (await other.ask("PUBSUB", "NUMSUB", "news"))[1] in ([b"news", 0], {b"news": 0}, [b"news", 1])
+
+
+async def test_where_nobody_is_there_is_nothing_to_hear() -> None:
+    began: list[None] = []
+    async with link_to(f"redis://127.0.0.1:{free_port()}/0", budget_seconds=0.2) as link:
+        await link.hear("news", lambda _: None, lambda: began.append(None), 60)
+    assert began == []
 
 
 async def test_without_redis_listening_takes_its_time() -> None:

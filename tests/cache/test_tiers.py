@@ -1,7 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import sys
+import time
+from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 
 import pytest
@@ -11,6 +17,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from cache.entry import Entry, Lifetime, pack
 from cache.errors import CacheClosed
+from cache.fleet.leases import NoLeases
+from cache.fleet.record import FleetEvent
 from cache.freshness import Freshness, freshness
 from cache.key import CacheKey
 from cache.l1_memory import OVERHEAD_BYTES, MemoryTier
@@ -19,6 +27,7 @@ from cache.l2_memory import MemorySecondTier
 from cache.l2_redis import RedisLimits, RedisSecondTier
 from cache.outcome import Event, Outcome
 from cache.tiers import Cache, Hit, Loaded, Policy
+from tests.cache.fleet.nodes import PATIENT, Node, node_at
 from tests.cache.sources import NoSuchThing, Source, SourceDown, Tally, TextCodec
 from tests.clock import Clock
 from tests.redis_server import RedisServer
@@ -74,9 +83,9 @@ class GatedTier(MemorySecondTier):
         await self.may_read.wait()
         return await super().get(key)
 
-    async def set(self, key: CacheKey, value: bytes, ttl_seconds: float) -> None:
+    async def set(self, key: CacheKey, value: bytes, ttl_seconds: float, fence: int | None = None) -> None:
         await self.may_write.wait()
-        await super().set(key, value, ttl_seconds)
+        await super().set(key, value, ttl_seconds, fence)
 
 
 @pytest.fixture
@@ -686,3 +695,367 @@ TestOneNodeAgainstModel = OneNodeAgainstModel.TestCase
 TestOneNodeAgainstModel.settings = settings(max_examples=40)
 TestNodesNeverServeTooLong = NodesNeverServeTooLong.TestCase
 TestNodesNeverServeTooLong.settings = settings(max_examples=40)
+
+
+# A fleet: several nodes, each with its own first tier, that share Redis
+
+REDIS = pytest.mark.needs("redis-server")
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One node: its cache, and what its leases counted."""
+
+    cache: Cache[str]
+    node: Node
+
+
+@asynccontextmanager
+async def fleet(
+    redis_server: RedisServer,
+    clock: Clock,
+    size: int = 2,
+    policy: Policy = POLICY,
+    *,
+    seconds: float = 5.0,
+    budget_seconds: float = PATIENT,
+    largest: int = 2**20,
+) -> AsyncIterator[list[Member]]:
+    """Nodes with leases, and a second tier each, on one Redis."""
+    async with AsyncExitStack() as stack:
+        members = []
+        for _ in range(size):
+            member = await stack.enter_async_context(
+                node_at(redis_server.url, seconds=seconds, budget_seconds=budget_seconds)
+            )
+            limits = RedisLimits(budget_seconds=budget_seconds, largest_value_bytes=largest)
+            tier = RedisSecondTier(redis_server.url, limits=limits)
+            stack.push_async_callback(tier.close)
+            cache = Cache(CODEC, MemoryTier(2**20), tier, clock, policy, leases=member.leases)
+            stack.push_async_callback(cache.close)
+            members.append(Member(cache, member))
+        yield members
+
+
+async def until_held(*members: Member) -> None:
+    """Until each of them has found that somebody else holds the lease; the test's own time limit ends the wait."""
+    while not all(member.node.tally.events[FleetEvent.LEASE_HELD] for member in members):
+        await asyncio.sleep(0.001)
+
+
+async def until_asked(source: Source, times: int = 1) -> None:
+    """Until the source has been asked so many times; the test's own time limit ends the wait."""
+    while len(source.calls) < times:
+        await asyncio.sleep(0.001)
+
+
+@REDIS
+async def test_a_fleet_loads_once(clock: Clock, source: Source, redis_server: RedisServer) -> None:
+    hold = Hold()
+    source.wait = hold
+    async with fleet(redis_server, clock, 5) as members:
+        getting = [asyncio.ensure_future(one.cache.get(KEY, source.load)) for one in members for _ in range(20)]
+        await until_asked(source)
+        holder = next(one for one in members if one.node.tally.events[FleetEvent.LEASE_ACQUIRED])
+        await until_held(*(one for one in members if one is not holder))
+        hold.open()
+        hits = await asyncio.gather(*getting)
+        assert [hit.entry.value for hit in hits] == ["one"] * 100
+        assert Counter(hit.outcome for hit in hits) == {Outcome.MISS: 1, Outcome.COLLAPSED: 99}
+        assert len(source.calls) == 1
+        assert (await members[0].cache.get(OTHER, source.load)).outcome is Outcome.MISS
+
+
+@REDIS
+async def test_who_comes_when_another_node_has_just_finished_does_not_load(
+    clock: Clock, source: Source, redis_server: RedisServer
+) -> None:
+    class SlowTier(RedisSecondTier):
+        """It is overtaken after its first look-up."""
+
+        async def get(self, key: CacheKey) -> bytes | None:
+            found = await super().get(key)
+            if not source.calls:
+                await other.cache.get(key, source.load)
+            return found
+
+    async with fleet(redis_server, clock, 2) as (one, other):
+        tier = SlowTier(redis_server.url, limits=RedisLimits(budget_seconds=PATIENT))
+        cache = Cache(CODEC, MemoryTier(2**20), tier, clock, POLICY, leases=one.node.leases)
+        assert told(await cache.get(KEY, source.load)) == ("one", Outcome.COLLAPSED, 0)
+        assert len(source.calls) == 1
+        await cache.close()
+        await tier.close()
+
+
+@REDIS
+async def test_those_who_wait_are_told_when_the_value_is_there(
+    clock: Clock, source: Source, redis_server: RedisServer
+) -> None:
+    class SlowTier(RedisSecondTier):
+        """Long enough that a waiter who was told too early would be seen to load."""
+
+        async def set(self, key: CacheKey, value: bytes, ttl_seconds: float, fence: int | None = None) -> None:
+            await asyncio.sleep(0.1)
+            await super().set(key, value, ttl_seconds, fence)
+
+    source.wait = (hold := Hold())
+    async with fleet(redis_server, clock, 2) as (one, other):
+        tier = SlowTier(redis_server.url, limits=RedisLimits(budget_seconds=PATIENT))
+        cache = Cache(CODEC, MemoryTier(2**20), tier, clock, POLICY, leases=one.node.leases)
+        first = asyncio.ensure_future(cache.get(KEY, source.load))
+        await until_asked(source)
+        second = asyncio.ensure_future(other.cache.get(KEY, source.load))
+        await until_held(other)
+        hold.open()
+        assert [(await task).outcome for task in (first, second)] == [Outcome.MISS, Outcome.COLLAPSED]
+        assert len(source.calls) == 1
+        await cache.close()
+        await tier.close()
+
+
+@REDIS
+async def test_a_refresh_behind_stale_answers_is_one_too(
+    clock: Clock, source: Source, redis_server: RedisServer
+) -> None:
+    async with fleet(redis_server, clock) as members:
+        for member in members:
+            await member.cache.get(KEY, source.load)
+        clock.advance(FRESH_END)
+        source.value, source.wait = "two", (hold := Hold())
+        for member in members:
+            assert told(await member.cache.get(KEY, source.load)) == ("one", Outcome.STALE, FRESH_END)
+        await until_asked(source, 2)
+        hold.open()
+        for member in members:
+            while (await member.cache.get(KEY, source.load)).entry.value != "two":
+                await asyncio.sleep(0.001)
+        assert len(source.calls) == 2
+
+
+async def failing_holder(members: list[Member], source: Source, failure: Exception) -> asyncio.Task[Hit[str]]:
+    """The first member's source fails while the second waits: the second's look-up."""
+    source.wait, source.failure = (hold := Hold()), failure
+    asked = len(source.calls) + 1
+    first = asyncio.ensure_future(members[0].cache.get(KEY, source.load))
+    await until_asked(source, asked)
+    before = members[1].node.tally.events[FleetEvent.LEASE_HELD]
+    second = asyncio.ensure_future(members[1].cache.get(KEY, source.load))
+    while members[1].node.tally.events[FleetEvent.LEASE_HELD] == before:
+        await asyncio.sleep(0.001)
+    hold.open()
+    await asyncio.gather(first, return_exceptions=True)
+    return second
+
+
+@REDIS
+async def test_a_failure_elsewhere_is_answered_with_what_is_stale(
+    clock: Clock, source: Source, redis_server: RedisServer
+) -> None:
+    async with fleet(redis_server, clock) as members:
+        for member in members:
+            await member.cache.get(KEY, source.load)
+        clock.advance(REVALIDATE_END)
+        second = await failing_holder(members, source, SourceDown())
+        assert told(await second) == ("one", Outcome.STALE_ERROR, REVALIDATE_END)
+        again = await members[1].cache.get(KEY, source.load)  # and the source rests here too
+        assert again.outcome is Outcome.STALE_ERROR
+        assert len(source.calls) == 2
+
+
+@REDIS
+async def test_a_failure_elsewhere_with_nothing_stale_is_the_policys_error(
+    clock: Clock, source: Source, redis_server: RedisServer
+) -> None:
+    class FailedElsewhere(Exception):  # noqa: N818
+        pass
+
+    policy = Policy(source_trouble=(SourceDown,), failed_elsewhere=FailedElsewhere)
+    async with fleet(redis_server, clock, policy=policy) as members:
+        second = await failing_holder(members, source, SourceDown())
+        with pytest.raises(FailedElsewhere):
+            await second
+        assert len(source.calls) == 1
+
+
+@REDIS
+@pytest.mark.parametrize("failure", [SourceDown(), NoSuchThing()])
+async def test_a_failure_elsewhere_may_be_found_out_by_each(
+    clock: Clock, source: Source, redis_server: RedisServer, failure: Exception
+) -> None:
+    async with fleet(redis_server, clock) as members:
+        second = await failing_holder(members, source, failure)
+        with pytest.raises(type(failure)):
+            await second
+        assert len(source.calls) == 2
+
+
+@REDIS
+async def test_a_holder_that_is_closed_hands_over(clock: Clock, source: Source, redis_server: RedisServer) -> None:
+    async with fleet(redis_server, clock, seconds=3600) as members:
+        source.wait = Hold()
+        first = asyncio.ensure_future(members[0].cache.get(KEY, source.load))
+        await until_asked(source)
+        second = asyncio.ensure_future(members[1].cache.get(KEY, source.load))
+        await until_held(members[1])
+        source.wait = (hold := Hold())
+        hold.open()
+        await members[0].cache.close()
+        with pytest.raises(CacheClosed):
+            await first
+        assert (await second).outcome is Outcome.MISS
+
+
+@REDIS
+async def test_what_the_second_tier_does_not_take_is_loaded_by_each(
+    clock: Clock, source: Source, redis_server: RedisServer
+) -> None:
+    source.value = "x" * 2000
+    source.wait = (hold := Hold())
+    async with fleet(redis_server, clock, largest=1000) as members:
+        first = asyncio.ensure_future(members[0].cache.get(KEY, source.load))
+        await until_asked(source)
+        second = asyncio.ensure_future(members[1].cache.get(KEY, source.load))
+        await until_held(members[1])
+        hold.open()
+        assert [(await task).outcome for task in (first, second)] == [Outcome.MISS, Outcome.MISS]
+
+
+@REDIS
+async def test_nobody_waits_for_ever_for_a_holder_that_lives(
+    clock: Clock, source: Source, redis_server: RedisServer
+) -> None:
+    hold = Hold()
+
+    async def first_waits() -> None:
+        if len(source.calls) == 1:
+            await hold()
+
+    source.wait = first_waits
+    async with fleet(redis_server, clock, seconds=0.3) as members:
+        first = asyncio.ensure_future(members[0].cache.get(KEY, source.load))
+        await until_asked(source)
+        assert (await members[1].cache.get(KEY, source.load)).outcome is Outcome.MISS
+        assert not first.done()
+        hold.open()
+        assert (await first).outcome is Outcome.MISS
+
+
+@REDIS
+@pytest.mark.parametrize("fault", ["kill", "pause"])
+async def test_when_redis_goes_in_the_middle_each_node_loads(
+    clock: Clock, source: Source, redis_server: RedisServer, fault: str
+) -> None:
+    source.wait = (hold := Hold())
+    async with fleet(redis_server, clock, budget_seconds=0.5) as members:
+        first = asyncio.ensure_future(members[0].cache.get(KEY, source.load))
+        await until_asked(source)
+        second = asyncio.ensure_future(members[1].cache.get(KEY, source.load))
+        await until_held(members[1])
+        getattr(redis_server, fault)()
+        await until_asked(source, 2)
+        hold.open()
+        assert [(await task).outcome for task in (first, second)] == [Outcome.MISS, Outcome.MISS]
+        assert members[1].node.tally.events[FleetEvent.LEASE_LOCAL] == 1
+        back = asyncio.Event()
+        members[1].node.bus.on_reconnected(back.set)
+        await asyncio.to_thread(redis_server.start)
+        await back.wait()
+
+
+async def test_without_a_fleet_or_a_second_tier_leases_change_nothing(clock: Clock, source: Source) -> None:
+    for second in (None, MemorySecondTier(clock)):
+        cache = Cache(CODEC, MemoryTier(2**20), second, clock, POLICY, leases=NoLeases())
+        hits = await asyncio.gather(*(cache.get(KEY, source.load) for _ in range(2)))
+        assert [hit.outcome for hit in hits] == [Outcome.MISS, Outcome.COLLAPSED]
+        await cache.close()
+
+
+# The same over processes, which can be killed and frozen
+
+
+class Worker:
+    """A node in a process of its own; see `tests/cache/fleet/worker.py`."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+
+    def tell(self, *words: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(" ".join(words).encode() + b"\n")
+
+    async def said(self) -> list[str]:
+        assert self.process.stdout is not None
+        return (await self.process.stdout.readline()).decode().split()
+
+
+@asynccontextmanager
+async def workers(redis_server: RedisServer, count: int, seconds: float = 5.0) -> AsyncIterator[list[Worker]]:
+    pipe = asyncio.subprocess.PIPE
+    command = (sys.executable, "-m", "tests.cache.fleet.worker", redis_server.url, str(seconds))
+    started = [Worker(await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe)) for _ in range(count)]
+    try:
+        for worker in started:
+            assert await worker.said() == ["ready"]
+        yield started
+    finally:
+        for worker in started:
+            if worker.process.returncode is None:
+                worker.process.kill()
+            await worker.process.wait()
+
+
+async def asked_one(among: list[Worker]) -> tuple[Worker, list[asyncio.Task[list[str]]]]:
+    """The worker whose source is asked first, and what the others say next."""
+    saying = [asyncio.ensure_future(worker.said()) for worker in among]
+    done, _ = await asyncio.wait(saying, return_when=asyncio.FIRST_COMPLETED)
+    assert [task.result() for task in done] == [["asked"]]
+    return among[saying.index(next(iter(done)))], [task for task in saying if task not in done]
+
+
+@REDIS
+async def test_processes_load_once(redis_server: RedisServer) -> None:
+    async with workers(redis_server, 2) as fleet_of:
+        for worker in fleet_of:
+            for _ in range(50):
+                worker.tell("get")
+        holder, (other,) = await asked_one(fleet_of)
+        holder.tell("give", "one")
+        assert (await other)[:2] == ["got", "one"]
+        assert (await holder.said())[:2] == ["got", "one"]
+
+
+@REDIS
+async def test_a_holder_that_is_killed_is_followed_by_the_next(redis_server: RedisServer) -> None:
+    async with workers(redis_server, 2, seconds=1) as fleet_of:
+        for worker in fleet_of:
+            worker.tell("get")
+        holder, (other,) = await asked_one(fleet_of)
+        holder.process.kill()
+        assert await other == ["asked"]
+        heir = next(worker for worker in fleet_of if worker is not holder)
+        heir.tell("give", "two")
+        assert await heir.said() == ["got", "two", "miss"]
+
+
+@REDIS
+async def test_a_holder_that_was_frozen_past_its_lease_overwrites_nothing(
+    source: Source, redis_server: RedisServer
+) -> None:
+    async with workers(redis_server, 2, seconds=1) as fleet_of:
+        for worker in fleet_of:
+            worker.tell("get")
+        holder, (other,) = await asked_one(fleet_of)
+        heir = next(worker for worker in fleet_of if worker is not holder)
+        holder.process.send_signal(signal.SIGSTOP)
+        try:
+            assert await other == ["asked"]
+            heir.tell("give", "new")
+            assert await heir.said() == ["got", "new", "miss"]
+            holder.tell("give", "old")
+        finally:
+            holder.process.send_signal(signal.SIGCONT)
+        assert (await holder.said())[:2] == ["got", "old"]
+        async with fleet(redis_server, Clock(time.time()), 1) as (reader,):
+            assert (await reader.cache.get(KEY, source.load)).entry.value == "new"
+            assert source.calls == []

@@ -37,6 +37,16 @@ async def test_nobody_waits_and_close_does() -> None:
     assert sorted(slow.done) == ["a", "b"]
 
 
+async def test_one_may_wait_until_a_key_is_written() -> None:
+    writes, slow = WriteBehind(4, Tally()), Slow()
+    await writes.settled(KEYS[0])
+    writes.submit(KEYS[0], slow.write("a"))
+    writes.submit(KEYS[0], slow.write("b"))
+    asyncio.get_running_loop().call_soon(slow.go.set)
+    await writes.settled(KEYS[0])
+    assert slow.done == ["a", "b"]
+
+
 async def test_over_the_limit_is_dropped_and_counted() -> None:
     tally = Tally()
     writes, slow = WriteBehind(2, tally), Slow()

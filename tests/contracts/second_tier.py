@@ -84,6 +84,44 @@ class SecondTierContract:
         await stage.outlast(0.05)
         assert await stage.tier.get(KEY) == b"b"
 
+    async def test_a_holder_that_was_overtaken_replaces_nothing(self, stage: Stage) -> None:
+        await stage.tier.set(KEY, b"newer", 60, 1_800_000_000_002)
+        await stage.tier.set(KEY, b"older", 60, 1_800_000_000_001)
+        assert await stage.tier.get(KEY) == b"newer"
+        await stage.tier.set(KEY, b"its own again", 60, 1_800_000_000_002)
+        assert await stage.tier.get(KEY) == b"its own again"
+        await stage.tier.set(KEY, b"newest", 60, 1_800_000_000_003)
+        assert await stage.tier.get(KEY) == b"newest"
+
+    async def test_fences_are_kept_apart_by_key(self, stage: Stage) -> None:
+        other = CacheKey("manifest", "/vod/b.m3u8")
+        await stage.tier.set(KEY, b"a", 60, 9)
+        await stage.tier.set(other, b"b", 60, 1)
+        assert await stage.tier.get(other) == b"b"
+
+    async def test_without_a_fence_anything_is_replaced_and_the_fence_stays(self, stage: Stage) -> None:
+        await stage.tier.set(KEY, b"fenced", 60, 9)
+        await stage.tier.set(KEY, b"free", 60)
+        assert await stage.tier.get(KEY) == b"free"
+        await stage.tier.set(KEY, b"older", 60, 8)
+        assert await stage.tier.get(KEY) == b"free"
+
+    async def test_what_is_gone_is_behind_no_fence(self, stage: Stage) -> None:
+        await stage.tier.set(KEY, b"a", 60, 9)
+        await stage.tier.delete(KEY)
+        await stage.tier.set(KEY, b"b", 0.05, 8)
+        assert await stage.tier.get(KEY) == b"b"
+        await stage.outlast(0.05)
+        await stage.tier.set(KEY, b"c", 60, 7)
+        assert await stage.tier.get(KEY) == b"c"
+
+    @pytest.mark.parametrize("value", [b"", b"x" * (LARGEST + 1)], ids=["empty", "too large"])
+    async def test_what_it_does_not_take_raises_no_fence(self, stage: Stage, value: bytes) -> None:
+        await stage.tier.set(KEY, b"kept", 60, 1)
+        await stage.tier.set(KEY, value, 60, 3)
+        await stage.tier.set(KEY, b"next", 60, 2)
+        assert await stage.tier.get(KEY) == b"next"
+
     @pytest.mark.parametrize("ttl", [0, -1, -1e12])
     async def test_no_time_to_live_keeps_nothing(self, stage: Stage, ttl: float) -> None:
         await stage.tier.set(KEY, b"a", ttl)

@@ -1,0 +1,29 @@
+"""What nodes and workers tell each other through Redis, so that a fleet loads a thing once.
+
+    bus       messages to all who listen now; whoever did not listen has missed them
+    leases    who loads a key, with a fence that tells a holder from the one before it
+    relay     the body that a holder receives, passed on while it arrives to nodes that asked for it
+
+Nothing here is needed for a right answer: without Redis every process is a fleet of its own. Time, chance and tokens
+are arguments, and Redis is known to `cache.redis_link` alone.
+"""
+
+from cache.fleet.bus import Bus, LocalBus, RedisBus
+from cache.fleet.leases import Lease, Leases, LocalLease, NoLeases, RedisLeases, Wake, kept
+from cache.fleet.record import FleetEvent, FleetRecorder, NullFleetRecorder
+
+__all__ = [
+    "Bus",
+    "FleetEvent",
+    "FleetRecorder",
+    "Lease",
+    "Leases",
+    "LocalBus",
+    "LocalLease",
+    "NoLeases",
+    "NullFleetRecorder",
+    "RedisBus",
+    "RedisLeases",
+    "Wake",
+    "kept",
+]
