@@ -307,6 +307,8 @@ class _Cluster:
         # Whether it is there is for one of its nodes to say; by default all are asked, and all must answer.
         options = {"target_nodes": RedisCluster.RANDOM} if words == ("PING",) else {}
         try:
+            if cluster.get_default_node() is None:  # it knows no node yet, and would send the command to any
+                await cluster.initialize()
             return await cluster.execute_command(*words, **options)
         except BaseException:
             # It has lost sight of all nodes it knew, which by now may be others at other addresses: what the URL
@@ -348,6 +350,7 @@ class _Cluster:
         cluster = RedisCluster(
             startup_nodes=[ClusterNode(host, port) for host, port in self._opening.address.nodes],
             require_full_coverage=False,  # that a part is down is said to those who ask for it
+            reinitialize_steps=0,  # a slot that has moved is learnt from who is asked; more would end all connections
             retry=Retry(NoBackoff(), 1),
             **options,
         )
