@@ -81,6 +81,10 @@ class FaultProxy:
         """Everything passes. What a black hole has held back comes through now."""
         self._become(_Fault())
 
+    def lead_to(self, target_port: int) -> None:
+        """New connections go there from now on."""
+        self._target = (self._target[0], target_port)
+
     def cut(self) -> None:
         """Connections are reset, and new ones refused."""
         self._become(_Fault(refuses=True))

@@ -166,6 +166,12 @@ def test_nobody_behind_it_is_a_reset(proxy: FaultProxy, free_port: int) -> None:
     assert proxy.connections == 0
 
 
+def test_it_can_lead_elsewhere(proxy: FaultProxy, free_port: int) -> None:
+    proxy.lead_to(free_port)
+    with pytest.raises(ConnectionResetError), connect(proxy) as connection:
+        connection.recv(1)
+
+
 async def test_it_serves_a_test_with_a_loop_of_its_own(proxy: FaultProxy, echo_port: int) -> None:
     import asyncio
 

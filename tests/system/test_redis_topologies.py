@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -23,7 +23,10 @@ from tests.contracts.ledger import LedgerContract
 from tests.contracts.ledger import Stage as LedgerStage
 from tests.contracts.second_tier import KEY, LARGEST, SecondTierContract
 from tests.contracts.second_tier import Stage as TierStage
+from tests.fault_proxy import FaultProxy
+from tests.redis_server import RedisServer
 from tests.redis_topologies import Authority, Cluster, Watched, cluster, running, watched
+from tests.system.processes import wait_until
 
 pytestmark = [pytest.mark.system, pytest.mark.needs("redis-server")]
 
@@ -217,3 +220,70 @@ async def recovers(link: RedisLink, *words: str | int) -> set[Result]:
                 return met
             met.add(result)
             await asyncio.sleep(0.01)
+
+
+def subscribers(*servers: RedisServer) -> list[RedisServer]:
+    """Those that somebody listens to."""
+    return [server for server in servers if ":1\r\n" in server.ask("PUBSUB", "NUMSUB", "news")]
+
+
+async def listens_to(link: RedisLink, *servers: RedisServer) -> RedisServer:
+    """Listens until one of these knows of it."""
+    async with asyncio.timeout(20):
+        while not (found := subscribers(*servers)):
+            await link.listen("news", 0.05)
+    return found[0]
+
+
+FALLS = ["kill", "pause"]
+
+
+@pytest.mark.parametrize("fall", FALLS)
+async def test_a_master_that_falls_is_followed_to_its_replica(tmp_path: Path, fall: str) -> None:
+    with watched(tmp_path) as redis:
+        async with link_to(redis.url, HASTY) as link, link_to(redis.url, HASTY) as other:
+            assert await recovers(link, "SET", "a", "before") <= {Result.TIMED_OUT}
+            await listens_to(link, redis.master)
+            await asyncio.to_thread(wait_until, lambda: redis.replica.ask("DBSIZE") == ":1\r\n", "the replica has it")
+            getattr(redis.master, fall)()
+            met = await recovers(link, "EVAL", "return redis.call('APPEND', KEYS[1], ARGV[1])", 1, "a", "+after")
+            assert met <= {Result.FAILED, Result.TIMED_OUT}
+            assert met
+            assert await recovers(other, "GET", "a") <= {Result.TIMED_OUT}
+            assert (await other.ask("GET", "a"))[1] == b"before+after"
+            await listens_to(link, redis.replica)
+            await hears(link, other)
+
+
+@pytest.mark.parametrize("fall", FALLS)
+async def test_a_node_that_falls_is_followed_to_its_replica(tmp_path: Path, fall: str) -> None:
+    with cluster(tmp_path) as redis:
+        fallen, *others = redis.masters
+        key = next(key for key in map(str, range(1000)) if not fallen.ask("GET", key).startswith("-MOVED"))
+        async with link_to(redis.url, HASTY) as link, link_to(redis.url, HASTY) as other:
+            assert await recovers(link, "SET", key, "before") <= {Result.TIMED_OUT}
+            await asyncio.to_thread(wait_until, lambda: redis.replica.ask("DBSIZE") == ":1\r\n", "the replica has it")
+            getattr(fallen, fall)()
+            met = await recovers(link, "EVAL", "return redis.call('SET', KEYS[1], ARGV[1])", 1, key, "after")
+            assert met <= {Result.FAILED, Result.TIMED_OUT}
+            assert met
+            assert await recovers(other, "GET", key) <= {Result.FAILED, Result.TIMED_OUT}
+            assert (await other.ask("GET", key))[1] == b"after"
+            heard_from = await listens_to(link, redis.replica, *others)
+            await hears(link, other)
+            getattr(heard_from, fall)()
+            await listens_to(link, *(server for server in (redis.replica, *others) if server is not heard_from))
+
+
+async def test_a_cluster_that_comes_back_elsewhere_is_found_by_its_url(tmp_path: Path) -> None:
+    with ExitStack() as first:
+        old = first.enter_context(cluster(tmp_path / "old"))
+        with FaultProxy(old.masters[0].port) as proxy:
+            async with link_to(f"redis+cluster://127.0.0.1:{proxy.port}", HASTY) as link:
+                assert await recovers(link, "SET", "a", "b") <= {Result.TIMED_OUT}
+                first.close()
+                assert (await link.ask("SET", "a", "b"))[0] is Result.FAILED
+                with cluster(tmp_path / "new") as new:
+                    proxy.lead_to(new.masters[0].port)
+                    await recovers(link, "SET", "a", "c")
+                    assert (await link.ask("GET", "a"))[1] == b"c"
