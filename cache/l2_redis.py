@@ -19,6 +19,7 @@ from cache.errors import SecondTierUnavailable
 from cache.key import CacheKey
 from cache.outcome import Event, NullRecorder, Operation, Recorder, Result
 from cache.redis_link import RedisLink, Script, Word
+from cache.redis_url import RedisTls
 
 _LONGEST_TTL_SECONDS = 30 * 86400.0
 # A Redis that refuses quickly costs nothing and is asked again; one that lets nobody in costs a connection each time.
@@ -61,11 +62,9 @@ class RedisSecondTier:
         recorder: Recorder | None = None,
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random,
+        tls: RedisTls | None = None,
     ) -> None:
-        """`url` is `redis://`, `rediss://` or `unix://` and may hold a password, which stays in here.
-
-        Opens no connection yet. Raises `BadRedisUrl` when that makes no sense.
-        """
+        """`url` and `tls` as for `RedisLink`. Opens no connection yet. Raises `BadRedisUrl` when they make no sense."""
         limits = limits or RedisLimits()
         self._prefix = f"{prefix}:v{PACKED_VERSION}:"
         self._limits = limits
@@ -73,7 +72,7 @@ class RedisSecondTier:
         self._clock = clock
         self._jitter = jitter
         self._breaker = Breaker(limits.failures, limits.rest_seconds, limits.longest_rest_seconds)
-        self._link = RedisLink(url, connections=limits.connections, budget_seconds=limits.budget_seconds)
+        self._link = RedisLink(url, connections=limits.connections, budget_seconds=limits.budget_seconds, tls=tls)
         self._recovery: asyncio.Task[None] | None = None
         self._is_closed = False
 
@@ -82,7 +81,7 @@ class RedisSecondTier:
 
     @property
     def where(self) -> str:
-        """The socket's path, or host and port: all of the URL that may be shown."""
+        """The socket's path, or hosts and ports: all of the URL that may be shown."""
         return self._link.where
 
     async def get(self, key: CacheKey) -> bytes | None:

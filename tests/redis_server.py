@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 _START = 10.0  # seconds until a fresh server must answer
@@ -23,15 +24,17 @@ def free_port() -> int:
 class RedisServer:
     """One server process, in memory only, always on the same port."""
 
-    def __init__(self, program: Path, folder: Path) -> None:
+    def __init__(self, program: Path, folder: Path, settings: Mapping[str, str] | None = None) -> None:
+        """`settings` come on top of those that every server here has; the port is always there without TLS."""
         self._program = program
+        self._settings = dict(settings or {})
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         self.port = free_port()
 
     @property
     def url(self) -> str:
-        """Where clients connect."""
+        """Where clients connect that need no password."""
         return f"redis://127.0.0.1:{self.port}/0"
 
     def start(self) -> None:
@@ -45,12 +48,13 @@ class RedisServer:
             "dir": str(self._folder),
             "save": "",
             "appendonly": "no",
+            **self._settings,
         }
         options = [word for name, value in settings.items() for word in (f"--{name}", value)]
         log = self._folder / "redis.log"
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                [str(self._program), *options], stdin=subprocess.DEVNULL, stdout=output, stderr=output
+                [str(self._program), *self._file(), *options], stdin=subprocess.DEVNULL, stdout=output, stderr=output
             )
         deadline = time.monotonic() + _START
         while not self._answers():
@@ -58,6 +62,11 @@ class RedisServer:
                 self.kill()
                 raise RuntimeError(f"redis-server did not start:\n{log.read_text()[-2000:]}")
             time.sleep(0.02)
+
+    def ask(self, *words: str) -> str:
+        """What it answers, as it stands on the wire."""
+        said = "".join(f"${len(word.encode())}\r\n{word}\r\n" for word in words)
+        return self._ask(f"*{len(words)}\r\n{said}".encode()).decode()
 
     def flush(self) -> None:
         """Forget every key."""
@@ -85,6 +94,10 @@ class RedisServer:
         self.resume()
         self._end(signal.SIGTERM)
 
+    def _file(self) -> tuple[str, ...]:
+        """What comes before the settings."""
+        return ()
+
     def _answers(self) -> bool:
         try:
             return self._ask(b"PING\r\n").startswith(b"+PONG")
@@ -93,8 +106,11 @@ class RedisServer:
 
     def _ask(self, command: bytes) -> bytes:
         with socket.create_connection(("127.0.0.1", self.port), timeout=_STOP) as connection:
+            if password := self._settings.get("requirepass"):
+                connection.sendall(f"AUTH {password}\r\n".encode())
+                connection.recv(64)
             connection.sendall(command)
-            return connection.recv(64)
+            return connection.recv(65536)
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None and self._process.poll() is None:

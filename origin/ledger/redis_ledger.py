@@ -32,6 +32,7 @@ import msgspec
 from auth.revocation import MAX_REVOCATIONS, Revocation, Revocations
 from cache.outcome import Result
 from cache.redis_link import RedisLink, Word
+from cache.redis_url import RedisTls
 from origin.ledger import scripts
 from origin.ledger.store import LedgerFull, LedgerUnavailable, Stream
 
@@ -50,8 +51,9 @@ class RedisLedger:
         prefix: str = "headgate",
         budget_seconds: float = 0.25,
         clock: Callable[[], float],
+        tls: RedisTls | None = None,
     ) -> None:
-        """`url` as for the cache's second tier; one operation takes `budget_seconds` at most; `clock` in Unix seconds.
+        """`url` and `tls` as for `RedisLink`; one operation takes `budget_seconds` at most; `clock` in Unix seconds.
 
         Opens no connection yet. Raises `BadRedisUrl` when that makes no sense.
         """
@@ -59,7 +61,7 @@ class RedisLedger:
         self._revoked_keys = (f"{self._prefix}{{revoked}}:entries", f"{self._prefix}{{revoked}}:state")
         self._channel = f"{self._prefix}revoked"
         self._clock = clock
-        self._link = RedisLink(url, budget_seconds=budget_seconds)
+        self._link = RedisLink(url, budget_seconds=budget_seconds, tls=tls)
         self._state = ("", -1)  # epoch and version of what `revocations` gave last
         self._failures = 0
         self._is_closed = False
