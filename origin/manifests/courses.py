@@ -113,11 +113,12 @@ class ListedTrack:
             else:
                 self._ranges.setdefault((name, span[0]), at)
         self._ranged = frozenset(name for name, _ in self._ranges)
+        self._folders = frozenset(folder_of(entry.wanted.name) for entry in self._entries)
 
     @property
     def folders(self) -> frozenset[str]:
         """As `Track.folders`."""
-        return frozenset(folder_of(entry.wanted.name) for entry in self._entries)
+        return self._folders
 
     @property
     def size(self) -> int:

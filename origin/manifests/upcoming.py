@@ -46,6 +46,13 @@ class Ground:
         is_safe = self._below(base) == path
         return located if is_safe else (lambda _reference, _bases: ())
 
+    def asset_of(self, path: str) -> str | None:
+        """The asset that the object at `path` is part of; None where nothing is served."""
+        try:
+            return parse_target(quote(f"{self.mount.prefix.rstrip('/')}/{path}"), (self.mount,)).asset
+        except Refused:
+            return None
+
     def _located(self, base: str, bases: tuple[tuple[str, ...], ...], reference: str) -> tuple[str, ...]:
         try:
             if parse_reference(reference).query is not None:
