@@ -4,29 +4,34 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from origin.manifests.attributes import Attributes
 from origin.manifests.courses import Course, Entry, ListedTrack, Locate, Role, Span, Wanted
 from origin.manifests.hls import Line, read_lines, tells_multivariant
 from origin.manifests.template import Malformed
-from origin.manifests.variables import defined_variables, expand, values_of
+from origin.manifests.variables import Source, defined_variables, expand, values_of
 
 MAX_REFERENCES = 20_000  # of one playlist: 33 hours of segments of six seconds
+
+NONE: Mapping[str, str] = MappingProxyType({})
 
 _BYTE_RANGE = re.compile(r"([0-9]{1,15})(?:@([0-9]{1,15}))?")
 
 
-def playlist_course(data: bytes, locate: Locate) -> Course:
+def playlist_course(data: bytes, locate: Locate, parameters: Mapping[str, str] = NONE) -> Course:
     """Where a playlist leads; raises Malformed, "too_large" beyond MAX_REFERENCES.
 
-    Left out are gaps, content keys, and references in which a variable stands whose value the playlist does
-    not give. Of alternatives the first counts.
+    `parameters` are those of the playlist's own URL (EXT-X-DEFINE:QUERYPARAM). Left out are gaps, content keys,
+    and references in which a variable stands whose value is not known here. Of alternatives the first counts.
     """
     lines = read_lines(data)
     if sum(line.tag in _REFERRING for line in lines) > MAX_REFERENCES:
         raise Malformed("too_large", "references")
     tags = {line.tag for line in lines}
-    reading = _Reading(locate, values_of(defined_variables(_attributes(lines, "EXT-X-DEFINE"))))
+    variables = defined_variables(_attributes(lines, "EXT-X-DEFINE"))
+    queried = {each.name for each in variables if each.source is Source.QUERYPARAM}.intersection(parameters)
+    reading = _Reading(locate, {**values_of(variables), **{name: parameters[name] for name in queried}})
     if tells_multivariant(tags):
         return Course(playlists=reading.playlists(lines))
     for line in lines:

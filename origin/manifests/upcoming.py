@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
 from origin.manifests.courses import Course, Locate
 from origin.manifests.dash_course import mpd_course
-from origin.manifests.hls_course import playlist_course
+from origin.manifests.hls_course import NONE, playlist_course
 from origin.manifests.references import parse_reference, resolve
 from origin.manifests.template import Malformed
 from origin.media.target import MountName, Refused, parse_target
 
 
-def course_of(data: bytes, locate: Locate) -> Course:
-    """Where an HLS playlist or a DASH MPD leads; raises Malformed for what is neither, or not well made."""
+def course_of(data: bytes, locate: Locate, parameters: Mapping[str, str] = NONE) -> Course:
+    """Where an HLS playlist or a DASH MPD leads; raises Malformed for what is neither, or not well made.
+
+    `parameters` as for `playlist_course`.
+    """
     is_playlist = data.removeprefix(b"\xef\xbb\xbf").startswith(b"#")
-    return playlist_course(data, locate) if is_playlist else mpd_course(data, locate)
+    return playlist_course(data, locate, parameters) if is_playlist else mpd_course(data, locate)
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,6 +128,12 @@ def test_gaps_other_hosts_and_unknown_variables_are_left_out() -> None:
     assert after(media(*lines), "a.ts") == ["deep/c.ts"]
 
 
+def test_parameters_of_the_playlists_own_url() -> None:
+    text = '#EXTM3U\n#EXT-X-DEFINE:QUERYPARAM="q"\n#EXT-X-DEFINE:NAME="n",VALUE="v"\n#EXTINF:6,\n{$n}.ts?q={$q}\n'
+    assert everything(playlist_course(text.encode(), as_written, {"q": "1", "n": "2"})) == ["v.ts?q=1"]
+    assert everything(playlist_course(text.encode(), as_written, {"n": "2"})) == []
+
+
 def test_a_multivariant_playlist_names_playlists() -> None:
     text = """#EXTM3U
 #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",NAME="en",URI="en.m3u8"
