@@ -19,7 +19,7 @@ from origin.manifests.upcoming import Ground, course_of
 from origin.media.cmcd import NextObject
 from origin.shield.foresight import Foresight, Horizon, Plan
 
-READ_ASIDE_BYTES = 65_536  # a manifest from this size on is read in a thread
+READ_ASIDE_BYTES = 8_192  # a manifest from this size on is read in a thread: it takes milliseconds
 
 
 class Event(StrEnum):
