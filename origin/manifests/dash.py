@@ -96,10 +96,15 @@ class MpdTemplate:
         return self.template.render(lambda _: None, lambda _: declaration)
 
 
+def is_dash_namespace(namespace: str) -> bool:
+    """Whether an MPD in this namespace is read."""
+    return _NAMESPACE.fullmatch(namespace) is not None
+
+
 def compile_mpd(data: bytes) -> MpdTemplate:
     """Read an MPD strictly; raises Malformed. The MAX_ constants of `markup` and `base_urls` bound sizes."""
     mpd = read(data, _IGNORED)
-    if mpd.name != "MPD" or not _NAMESPACE.fullmatch(mpd.namespace):
+    if mpd.name != "MPD" or not is_dash_namespace(mpd.namespace):
         raise Malformed("not_an_mpd")
     kind = mpd.value("type") or "static"
     if kind not in ("static", "dynamic"):
@@ -108,10 +113,10 @@ def compile_mpd(data: bytes) -> MpdTemplate:
     return MpdTemplate(
         template=Template.of(data, [*_Slots(mpd, data).cuts(), *points.cuts]),
         is_live=kind == "dynamic",
-        minimum_update_period=_seconds(mpd, "minimumUpdatePeriod"),
-        time_shift_buffer_depth=_seconds(mpd, "timeShiftBufferDepth"),
-        max_segment_duration=_seconds(mpd, "maxSegmentDuration"),
-        duration=_seconds(mpd, "mediaPresentationDuration"),
+        minimum_update_period=seconds_of(mpd, "minimumUpdatePeriod"),
+        time_shift_buffer_depth=seconds_of(mpd, "timeShiftBufferDepth"),
+        max_segment_duration=seconds_of(mpd, "maxSegmentDuration"),
+        duration=seconds_of(mpd, "mediaPresentationDuration"),
         id=mpd.value("id"),
         publish_time=mpd.value("publishTime"),
         namespace=mpd.namespace,
@@ -272,9 +277,9 @@ _DURATION = re.compile(
 _UNIT_SECONDS = (365 * 86_400, 30 * 86_400, 86_400, 3_600, 60, 1)
 
 
-def _seconds(mpd: Element, name: str) -> float | None:
-    """An xs:duration attribute of the MPD."""
-    text = mpd.value(name)
+def seconds_of(element: Element, name: str) -> float | None:
+    """An xs:duration attribute in seconds; raises Malformed("duration_invalid")."""
+    text = element.value(name)
     if text is None:
         return None
     found = _DURATION.fullmatch(text)

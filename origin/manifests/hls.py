@@ -7,7 +7,7 @@ without doubt it refuses, because a URI that it overlooked would go out unprotec
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -118,14 +118,13 @@ def _with_variable(reference: str, name: str) -> str:
 
 def compile_playlist(data: bytes) -> PlaylistTemplate:
     """Read a playlist strictly; raises Malformed. Sizes are bounded by the MAX_ constants of this module."""
-    _check_text(data)
+    lines = read_lines(data)
     first = _first_line_end(data)
-    lines = list(_lines(data, first))
-    tags: dict[str, list[_Line]] = {}
+    tags: dict[str, list[Line]] = {}
     for line in lines:
         tags.setdefault(line.tag, []).append(line)
-    is_multivariant = _is_multivariant(tags)
-    variables = defined_variables(_attributes(line) for line in tags.get("EXT-X-DEFINE", ()))
+    is_multivariant = tells_multivariant(tags)
+    variables = defined_variables(line.attributes() for line in tags.get("EXT-X-DEFINE", ()))
     version, cuts = _version(tags)
     cuts.append(Cut(first, first, InsertionPoint("declarations")))
     cuts += _slots(data, lines, values_of(variables))
@@ -141,7 +140,7 @@ def compile_playlist(data: bytes) -> PlaylistTemplate:
     )
 
 
-class _Line(NamedTuple):
+class Line(NamedTuple):
     """A tag or a URI line, without its end and the blanks around it."""
 
     start: int  # byte offset
@@ -149,6 +148,19 @@ class _Line(NamedTuple):
     tag: str  # "EXT-X-MAP"; empty for a URI line
     value: bytes  # what follows the tag's colon
     value_start: int
+
+    def attributes(self) -> Attributes:
+        """The value as an attribute list; raises Malformed as `parse_attributes` does."""
+        return parse_attributes(self.value, self.value_start)
+
+
+def read_lines(data: bytes) -> list[Line]:
+    """The lines behind `#EXTM3U` that mean something: tags and URIs, not comments and blank lines.
+
+    Raises Malformed for what is no playlist, is too large, or can be read in two ways.
+    """
+    _check_text(data)
+    return list(_lines(data, _first_line_end(data)))
 
 
 class _Place(NamedTuple):
@@ -182,8 +194,8 @@ def _first_line_end(data: bytes) -> int:
     return len(first) + len(newline)
 
 
-def _lines(data: bytes, first: int) -> Iterator[_Line]:
-    """The lines from offset `first` on that mean something: tags and URIs, not comments and blank lines."""
+def _lines(data: bytes, first: int) -> Iterator[Line]:
+    """The lines from offset `first` on."""
     end = first
     for number, line in enumerate(data[first:].split(b"\n"), 2):
         begin, end = end, end + len(line) + 1
@@ -196,12 +208,13 @@ def _lines(data: bytes, first: int) -> Iterator[_Line]:
         if text.startswith(b"#EXT"):
             name, _, value = text.partition(b":")
             value = value.lstrip(b" \t")
-            yield _Line(start, text, name[1:].decode(), value, start + len(text) - len(value))
+            yield Line(start, text, name[1:].decode(), value, start + len(text) - len(value))
         elif text and not text.startswith(b"#"):
-            yield _Line(start, text, "", b"", start)
+            yield Line(start, text, "", b"", start)
 
 
-def _is_multivariant(tags: Mapping[str, object]) -> bool:
+def tells_multivariant(tags: Collection[str]) -> bool:
+    """Whether these are the tags of a multivariant playlist; Malformed when they are of both kinds or neither."""
     is_multivariant = not _MULTIVARIANT_TAGS.isdisjoint(tags)
     is_media = not _MEDIA_TAGS.isdisjoint(tags)
     if is_multivariant == is_media:
@@ -209,12 +222,12 @@ def _is_multivariant(tags: Mapping[str, object]) -> bool:
     return is_multivariant
 
 
-def _is_final(tags: Mapping[str, list[_Line]]) -> bool:
+def _is_final(tags: Mapping[str, list[Line]]) -> bool:
     types = tags.get("EXT-X-PLAYLIST-TYPE", ())
     return "EXT-X-ENDLIST" in tags or any(line.value == b"VOD" for line in types)
 
 
-def _version(tags: Mapping[str, list[_Line]]) -> tuple[int, list[Cut]]:
+def _version(tags: Mapping[str, list[Line]]) -> tuple[int, list[Cut]]:
     """The protocol version and the place of its digits."""
     found = tags.get("EXT-X-VERSION", [])
     if not found:
@@ -226,7 +239,7 @@ def _version(tags: Mapping[str, list[_Line]]) -> tuple[int, list[Cut]]:
     return int(line.value), [Cut(line.value_start, end, InsertionPoint("version", line.value))]
 
 
-def _target_duration(tags: Mapping[str, list[_Line]]) -> float | None:
+def _target_duration(tags: Mapping[str, list[Line]]) -> float | None:
     """Seconds. The standard has whole seconds; some packagers write a fraction."""
     found = tags.get("EXT-X-TARGETDURATION", [])
     if not found:
@@ -237,7 +250,7 @@ def _target_duration(tags: Mapping[str, list[_Line]]) -> float | None:
     return float(value)
 
 
-def _slots(data: bytes, lines: list[_Line], values: Mapping[str, str]) -> Iterator[Cut]:
+def _slots(data: bytes, lines: list[Line], values: Mapping[str, str]) -> Iterator[Cut]:
     room = MAX_PLAYLIST_BYTES  # for expanded variables: a short line can name a long value
     for place in _uri_places(lines):
         slot = _slot(data[place.start : place.end], place, values)
@@ -264,28 +277,24 @@ def _slot(raw: bytes, place: _Place, values: Mapping[str, str]) -> Slot:
     )
 
 
-def _uri_places(lines: Iterable[_Line]) -> Iterator[_Place]:
+def _uri_places(lines: Iterable[Line]) -> Iterator[_Place]:
     for line in lines:
         if line.tag == "":
             yield _Place(line.start, line.start + len(line.text), Quoting.LINE, "URI")
         elif line.tag in _ATTRIBUTE_TAGS:
-            for attribute in filter(_carries_uri, _attributes(line).values()):
+            for attribute in filter(_carries_uri, line.attributes().values()):
                 where = f"{line.tag}:{attribute.name}"
                 yield _Place(attribute.start, attribute.end, Quoting.QUOTED_STRING, where)
         else:
             yield from _unknown_uri_places(line)
 
 
-def _unknown_uri_places(line: _Line) -> Iterator[_Place]:
+def _unknown_uri_places(line: Line) -> Iterator[_Place]:
     """What looks like a URI attribute in a tag that need not be an attribute list."""
     for found in _ANY_URI_ATTRIBUTE.finditer(line.value):
         start, end = found.span(2)
         where = f"{line.tag}:{found.group(1).decode()}"
         yield _Place(line.value_start + start, line.value_start + end, Quoting.QUOTED_STRING, where)
-
-
-def _attributes(line: _Line) -> Attributes:
-    return parse_attributes(line.value, line.value_start)
 
 
 def _carries_uri(attribute: Attribute) -> bool:
