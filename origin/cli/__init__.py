@@ -22,7 +22,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 
-from origin.cli import apikey, config, demo, dialects, doctor, keys, metrics, serve, sign, verify
+from origin.cli import apikey, config, demo, dialects, doctor, keys, metrics, purge, serve, sign, verify
 from origin.cli.output import deliver
 from origin.cli.trouble import Command, ExitCode, Trouble, tell
 
@@ -34,6 +34,7 @@ COMMANDS: Mapping[str, Command] = {
     "serve": serve.serve,
     "sign": sign.sign,
     "verify": verify.verify,
+    "purge": purge.purge,
     "apikey": apikey.apikey,
     "dialects": dialects.dialects,
     "doctor": doctor.doctor,
