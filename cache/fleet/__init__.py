@@ -2,6 +2,7 @@
 
     bus       messages to all who listen now; whoever did not listen has missed them
     leases    who loads a key, with a fence that tells a holder from the one before it
+    purging   what is to be used no more, told to all and remembered for those who are away
     relay     the body that a holder receives, passed on while it arrives to nodes that asked for it
 
 Nothing here is needed for a right answer: without Redis every process is a fleet of its own. Time, chance and tokens

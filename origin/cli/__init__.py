@@ -22,7 +22,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 
-from origin.cli import apikey, config, demo, dialects, doctor, keys, metrics, serve, sign, verify, warm
+from origin.cli import apikey, config, demo, dialects, doctor, keys, metrics, purge, serve, sign, verify, warm
 from origin.cli.output import deliver
 from origin.cli.trouble import Command, ExitCode, Trouble, tell
 
@@ -35,6 +35,7 @@ COMMANDS: Mapping[str, Command] = {
     "sign": sign.sign,
     "verify": verify.verify,
     "warm": warm.warm,
+    "purge": purge.purge,
     "apikey": apikey.apikey,
     "dialects": dialects.dialects,
     "doctor": doctor.doctor,

@@ -17,7 +17,7 @@ _NAME = re.compile(r"[a-z0-9]+([_-][a-z0-9]+)*")
 def apikey(
     name: Annotated[str, Argument(help="Whose key it is: a word in lower case.")],
     permission: Annotated[
-        list[str] | None, Option(help="What it may do: sign, verify, revoke; without it sign and verify.")
+        list[str] | None, Option(help="What it may do: sign, verify, revoke, purge; without it sign and verify.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -20,6 +20,7 @@ class Permission(StrEnum):
     SIGN = "sign"
     VERIFY = "verify"
     REVOKE = "revoke"
+    PURGE = "purge"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,15 @@ from aiohttp import StreamReader, web
 from pydantic import BaseModel, ValidationError
 
 from auth import Misuse
+from cache.purges import PurgeMeaningless
 from origin.control.api_keys import ApiKeys, Permission
 from origin.control.openapi import Operation, document, page
+from origin.control.purges import Purging
 from origin.control.revocations import RevocationDesk
 from origin.control.schemas import (
     BatchResults,
+    PurgeReceipt,
+    PurgeRequest,
     RevocationEntry,
     RevocationList,
     RevokeRequest,
@@ -54,29 +58,45 @@ REVOCATIONS = Operation("GET", "/api/v1/revocations", "List what is revoked.", P
 LIFT = Operation(
     "DELETE", "/api/v1/revocations/{id}", "Take a revocation back.", Permission.REVOKE, None, None, needs_store=True
 )
-OPERATIONS = (SIGN, SIGN_BATCH, VERIFY, REVOKE, REVOCATIONS, LIFT)
+PURGE = Operation(
+    "POST",
+    "/api/v1/purge",
+    "Purge from the cache; in force in the whole fleet within a second.",
+    Permission.PURGE,
+    PurgeRequest,
+    PurgeReceipt,
+)
+OPERATIONS = (SIGN, SIGN_BATCH, VERIFY, REVOKE, REVOCATIONS, LIFT, PURGE)
 _RETRY_AFTER = "2"  # seconds
 
 M = TypeVar("M", bound=BaseModel)
 
 
-def add_control(application: web.Application, signers: Signers, desk: RevocationDesk, keys: ApiKeys) -> None:
-    """Put the control API and its description on the admin application."""
-    door = _ControlDoor(signers, desk, keys)
+def add_control(
+    application: web.Application,
+    signers: Signers,
+    desk: RevocationDesk,
+    keys: ApiKeys,
+    purging: Purging | None = None,
+) -> None:
+    """Put the control API and its description on the admin application. Without `purging` every purge is refused."""
+    door = _ControlDoor(signers, desk, keys, purging)
     application.router.add_post(SIGN.path, door.sign)
     application.router.add_post(SIGN_BATCH.path, door.sign_batch)
     application.router.add_post(VERIFY.path, door.verify)
     application.router.add_post(REVOKE.path, door.revoke)
     application.router.add_get(REVOCATIONS.path, door.revocations)
     application.router.add_delete(LIFT.path, door.lift)
+    application.router.add_post(PURGE.path, door.purge)
     application.router.add_get("/openapi.json", door.openapi)
     application.router.add_get("/docs", door.docs)
 
 
 class _ControlDoor:
-    def __init__(self, signers: Signers, desk: RevocationDesk, keys: ApiKeys) -> None:
+    def __init__(self, signers: Signers, desk: RevocationDesk, keys: ApiKeys, purging: Purging | None) -> None:
         self._signers = signers
         self._desk = desk
+        self._purging = purging
         self._keys = keys
 
     async def sign(self, request: web.Request) -> web.StreamResponse:
@@ -111,12 +131,20 @@ class _ControlDoor:
             return _refused(404, "revocation_not_found", "Nothing is revoked under this id.")
         return web.Response(status=204, headers=_NO_STORE)
 
+    async def purge(self, request: web.Request) -> web.StreamResponse:
+        return await self._answer(request, PURGE, PurgeRequest, self._purge)
+
     async def openapi(self, _request: web.Request) -> web.Response:
         return web.json_response(document(OPERATIONS), headers=_NO_STORE)
 
     async def docs(self, _request: web.Request) -> web.Response:
         policy = {"Content-Security-Policy": "default-src 'none'"}
         return web.Response(text=page(OPERATIONS), content_type="text/html", headers=_NO_STORE | policy)
+
+    async def _purge(self, asked: PurgeRequest) -> PurgeReceipt:
+        if self._purging is None:
+            raise PurgeMeaningless("nothing is cached here")
+        return await self._purging.purge(asked)
 
     def _sign_all(self, batch: SignBatch, now: float) -> BatchResults:
         results = []
@@ -142,6 +170,8 @@ class _ControlDoor:
             return _refused(400, "request_invalid", _first_problem(error))
         except UnsignableError as error:
             return _refused(422, "request_unsignable", str(error))
+        except PurgeMeaningless as error:
+            return _refused(422, "purge_meaningless", str(error))
         except Misuse as error:
             return _refused(422, "revocation_meaningless", str(error))
         except (LedgerFull, LedgerUnavailable) as error:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from auth.revocation import Revoked
+from cache.fleet.purging import Fleet
 
 MAX_BATCH = 10_000
+MAX_PURGES = 1000
 
 Text = Annotated[str, Field(min_length=1, max_length=512)]
 Texts = Annotated[tuple[Text, ...], Field(max_length=64)]
 UrlText = Annotated[str, Field(min_length=1, max_length=4096)]
+PurgeTexts = Annotated[tuple[UrlText, ...], Field(max_length=MAX_PURGES)]
 Moment = Annotated[float, Field(ge=0, le=2**53)]
 
 
@@ -115,6 +118,42 @@ class RevocationList(_Model):
     """What is revoked now."""
 
     revocations: tuple[RevocationEntry, ...]
+
+
+class PurgeRequest(_Model):
+    """What is not to be served from the cache any more: 1 to 1000 URLs, prefixes and tags together."""
+
+    urls: PurgeTexts = Field(
+        (),
+        description="Paths, or absolute URLs of which path and query count. With a query that one alone is meant, "
+        "without one all of them.",
+    )
+    prefixes: PurgeTexts = Field(
+        (),
+        description='Paths that mean themselves and all below them; one that ends with "*" means all URLs that begin '
+        "with it.",
+    )
+    tags: PurgeTexts = Field((), description="Tags (Cache-Groups, Surrogate-Key, Cache-Tag), case and all.")
+    mode: Literal["soft", "hard"] = Field(
+        "soft", description="soft: it becomes stale and is asked for again; hard: it is as if it had never been stored."
+    )
+
+    @model_validator(mode="after")
+    def _is_bounded(self) -> PurgeRequest:
+        if not 1 <= len(self.urls) + len(self.prefixes) + len(self.tags) <= MAX_PURGES:
+            raise ValueError(f"1 to {MAX_PURGES} items in all")
+        return self
+
+
+class PurgeReceipt(_Model):
+    """What became of a purge. Nothing that was stored until then is served any more by the node that answers."""
+
+    id: str = Field(description="What logs call it.")
+    applied: int = Field(description="How many items it had.")
+    fleet: Fleet = Field(
+        description="announced: the other nodes have been told; pending: they are told as soon as Redis is there "
+        "again; single: there are none."
+    )
 
 
 class Failure(_Model):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import platform
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, GCCollector, Histogram, ProcessCollector
@@ -42,7 +42,7 @@ class Vocabulary:
     ledger_decisions: Collection[str] = ()
     ledger_operations: Collection[str] = ()
     key_rings: Collection[str] = ()
-    upstream: UpstreamVocabulary = UpstreamVocabulary()
+    upstream: UpstreamVocabulary = field(default_factory=UpstreamVocabulary)
 
 
 class RequestSeries:
