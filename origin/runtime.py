@@ -92,9 +92,7 @@ async def open_runtime(configured: settings.Settings, pages: Pages | None = None
         content_keys = await _open_content_keys(configured)
         shields = await open_shields(configured, rings, metrics.upstream, stack)
         fittings = Fittings(content_keys, metrics, shields)
-        mounts = [
-            open_mount(one, protection_of(one, configured, rings), fittings, stack) for one in configured.mount
-        ]
+        mounts = [open_mount(one, protection_of(one, configured, rings), fittings, stack) for one in configured.mount]
         manifests = Manifests(cache, metrics.manifest_refused)
         ledger = await _open_ledger(configured, metrics, stack)
         handler = PublicHandler(

@@ -158,7 +158,9 @@ def open_behind(
         own_fields=frozenset({mount.edge.header.lower()}),
         tags=shielded.tags,
     )
-    reader = ShieldReader(shield, upstream, partial(ask_for, mount.prefix, behind, policy), time.time, MAX_MANIFEST_BYTES)
+    reader = ShieldReader(
+        shield, upstream, partial(ask_for, mount.prefix, behind, policy), time.time, MAX_MANIFEST_BYTES
+    )
     stack.push_async_callback(upstream.close)
     stack.push_async_callback(pulls.close)
     return Behind(behind, reader)

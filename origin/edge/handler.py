@@ -263,9 +263,7 @@ class PublicHandler:
         return problem_reply(Problem(500, "internal_error"))
 
 
-async def _object(
-    mount: Mount, target: Target, admission: Admission, exchange: Exchange, now: float
-) -> Reply | None:
+async def _object(mount: Mount, target: Target, admission: Admission, exchange: Exchange, now: float) -> Reply | None:
     """The reply from the mount's store or from behind its shield; None when there is no such object."""
     inbound = exchange.inbound
     if inbound is None:

@@ -90,7 +90,9 @@ def rule_for(kind: Kind, policy: CachePolicy) -> str:
         return str(NO_STORE)
     recheck = max(1, round(policy.recheck))
     is_fixed = kind not in MANIFESTS and kind is not Kind.OTHER
-    return dict(lifetime_headers(kind, Audience.EVERYBODY, policy))["Cache-Control"] if is_fixed else f"max-age={recheck}"
+    return (
+        dict(lifetime_headers(kind, Audience.EVERYBODY, policy))["Cache-Control"] if is_fixed else f"max-age={recheck}"
+    )
 
 
 def _shown_fields(

@@ -18,7 +18,9 @@ class Upstream:
     methods: frozenset[str] = frozenset()  # passed on beside GET and HEAD
     max_body: int = 0  # bytes of a request that is passed on
     own_fields: frozenset[str] = frozenset()  # request fields that are for this hop alone, in lower case
-    tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by the path below the mount that they begin with
+    tags: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # by the path below the mount that they begin with
 
     def tags_of(self, path: str) -> tuple[str, ...]:
         """The tags that the rules give to an object."""

@@ -225,8 +225,8 @@ def _elements(value: str) -> Iterator[tuple[str, str | None]]:
         # A name with a space or such a quote at its side is no name. It is taken for one, because it may forbid
         # something, but with an empty argument, because a better one may allow something.
         if plain := name.strip(" \t?"):
-            good = argument.rstrip(" \t") if plain == name else ""
-            yield plain, _unquoted(good) if equals else None
+            value_of = argument.rstrip(" \t") if plain == name else ""
+            yield plain, _unquoted(value_of) if equals else None
 
 
 def _unquoted(argument: str) -> str:

@@ -85,7 +85,9 @@ class MountBucket(Table):
 
     endpoint: str | None = Field(None, description="URL of an S3-compatible service; without it the cloud's own.")
     region: Word | None = Field(None, description="Region of the bucket; without it the environment's.")
-    account: Word | None = Field(None, description="Storage account of an `az:` container; without it the environment's.")
+    account: Word | None = Field(
+        None, description="Storage account of an `az:` container; without it the environment's."
+    )
     virtual_hosted: Flag = Field(False, description="Put the bucket's name into the host instead of the path.")
     anonymous: Flag = Field(False, description="Do not sign requests: the bucket is public.")
     allow_http: Flag = Field(False, description="Allow an endpoint without TLS.")

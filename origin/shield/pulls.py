@@ -209,8 +209,7 @@ class Pulls:
         is_whole = False
         try:
             async for chunk in incoming.chunks():
-                if position + len(chunk) - arriving.start > self._largest:
-                    raise UpstreamError(Trouble.TOO_LARGE, "more than is kept")
+                self._check_size(position + len(chunk) - arriving.start)
                 await fill.write(position, chunk)
                 position += len(chunk)
             is_whole = True
@@ -225,6 +224,10 @@ class Pulls:
                 await asyncio.shield(fill.abandon())
             self._shelf.arrived(arriving)
             await incoming.close()
+
+    def _check_size(self, received: int) -> None:
+        if received > self._largest:
+            raise UpstreamError(Trouble.TOO_LARGE, "more than is kept")
 
     def _own(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

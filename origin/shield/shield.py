@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeGuard
 
 from cache import Outcome
 from cache.cooldown import Cooldown
@@ -12,7 +13,9 @@ from cache.disk.errors import DiskError
 from origin.http.caching import CACHE_NAME, CacheStatus, Forward
 from origin.http.fields import without
 from origin.http.problem import Problem, problem_reply
-from origin.http.ranges import Multiple, Single as OneRange, Unsatisfiable as NoRange, Whole, select
+from origin.http.ranges import Multiple, Whole, select
+from origin.http.ranges import Single as OneRange
+from origin.http.ranges import Unsatisfiable as NoRange
 from origin.http.reply import Bytes, Empty, Reply, Stream
 from origin.httpcache.freshness import current_age, freshness_lifetime
 from origin.httpcache.invalidation import invalidated
@@ -182,9 +185,8 @@ class Shield:
         if isinstance(landing, Failure) and may_serve and landing.stored.status in _FAILING:
             self._cooldown.start(found.key, now)
             return self._stale(asked, found, wanted, now)
-        if isinstance(landing, Landed) and landing.arriving is None and isinstance(found, Kept):
-            if landing.key == found.key:
-                return self._validated(asked, replace(found, stored=landing.stored), wanted.forward, is_mine, now)
+        if isinstance(found, Kept) and _is_validated(found, landing):
+            return self._validated(asked, replace(found, stored=landing.stored), wanted.forward, is_mine, now)
         found.release()
         return await self._landed(asked, landing, wanted.forward, now, is_mine=is_mine)
 
@@ -233,9 +235,7 @@ class Shield:
         landing, is_mine = await self._pulls.join(without_conditions(asked), wish)
         return await self._landed(asked, landing, forward, now, is_mine=is_mine)
 
-    async def _landed(
-        self, asked: Asked, landing: Landing, forward: Forward, now: float, *, is_mine: bool
-    ) -> Answered:
+    async def _landed(self, asked: Asked, landing: Landing, forward: Forward, now: float, *, is_mine: bool) -> Answered:
         match landing:
             case Landed(arriving=arriving) if arriving is not None and same_variant(landing.stored, asked.fields):
                 return await self._arriving(asked, arriving, forward, landing.status, now, is_mine=is_mine)
@@ -317,6 +317,10 @@ def without_conditions(asked: Asked) -> Asked:
 
 def _validating(found: Found, conditional: tuple[tuple[str, str], ...]) -> Wish:
     return Wish(conditional, found.key, found.stored) if conditional else Wish()
+
+
+def _is_validated(kept: Kept, landing: Landing) -> TypeGuard[Landed]:
+    return isinstance(landing, Landed) and landing.arriving is None and landing.key == kept.key
 
 
 def _has_all(kept: Kept, asked: Asked) -> bool:
