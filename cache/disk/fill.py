@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import weakref
 from dataclasses import dataclass
 from functools import partial
@@ -105,6 +106,14 @@ class Keeper(Protocol):
         ...
 
 
+def _let_go_later(loop: asyncio.AbstractEventLoop, file: BodyFile) -> None:
+    """Let `file` go, from a finalizer, which may run anywhere, inside a lock that letting go takes as well."""
+    try:
+        loop.call_soon_threadsafe(file.let_go)
+    except RuntimeError:  # the loop has ended, and with it everything else that takes such locks
+        file.let_go()
+
+
 class Fill:
     """Bytes on their way into the store.
 
@@ -128,7 +137,7 @@ class Fill:
         self._share = _Share(keeper.budget)
         weakref.finalize(self, self._share.give_back).atexit = False
         if file is not None:
-            weakref.finalize(self, file.let_go).atexit = False
+            weakref.finalize(self, _let_go_later, asyncio.get_running_loop(), file).atexit = False
 
     @property
     def length(self) -> int | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeGuard
 
 from cache import Outcome
 from cache.cooldown import Cooldown
@@ -185,8 +184,9 @@ class Shield:
         if isinstance(landing, Failure) and may_serve and landing.stored.status in _FAILING:
             self._cooldown.start(found.key, now)
             return self._stale(asked, found, wanted, now)
-        if isinstance(found, Kept) and _is_validated(found, landing):
-            return self._validated(asked, replace(found, stored=landing.stored), wanted.forward, is_mine, now)
+        if isinstance(found, Kept) and isinstance(landing, Landed) and _is_about(found, landing):
+            fresh = replace(found, stored=landing.stored)
+            return self._validated(asked, fresh, wanted.forward, now, is_mine=is_mine)
         found.release()
         return await self._landed(asked, landing, wanted.forward, now, is_mine=is_mine)
 
@@ -210,7 +210,7 @@ class Shield:
         found.release()
         return await self._alone(asked, single, Forward.STALE)
 
-    def _validated(self, asked: Asked, found: Kept, forward: Forward, is_mine: bool, now: float) -> Answered:
+    def _validated(self, asked: Asked, found: Kept, forward: Forward, now: float, *, is_mine: bool) -> Answered:
         status = CacheStatus(
             CACHE_NAME,
             forward=forward,
@@ -319,8 +319,9 @@ def _validating(found: Found, conditional: tuple[tuple[str, str], ...]) -> Wish:
     return Wish(conditional, found.key, found.stored) if conditional else Wish()
 
 
-def _is_validated(kept: Kept, landing: Landing) -> TypeGuard[Landed]:
-    return isinstance(landing, Landed) and landing.arriving is None and landing.key == kept.key
+def _is_about(kept: Kept, landing: Landed) -> bool:
+    """Whether a 304 was about what is kept."""
+    return landing.arriving is None and landing.key == kept.key
 
 
 def _has_all(kept: Kept, asked: Asked) -> bool:
