@@ -70,6 +70,8 @@ def cors_headers(policy: CorsPolicy, origin: str | None) -> tuple[Header, ...]:
     """The fields for an answer to a request with this Origin (None: it has none)."""
     if _is_open(policy):
         return (_EVERY_PAGE, _EXPOSE)
+    if _is_closed(policy):
+        return ()
     granted = _granted(policy, origin)
     return (*granted, _EXPOSE, _VARY) if granted else (_VARY,)
 
@@ -86,12 +88,17 @@ def preflight(policy: CorsPolicy, origin: str | None) -> Reply:
             ("Access-Control-Max-Age", str(policy.max_age)),
         )
     allow = ("Allow", ", ".join(policy.methods))
-    vary = () if _is_open(policy) else (_VARY,)
+    vary = () if _is_open(policy) or _is_closed(policy) else (_VARY,)
     return Reply(204, (allow, *permissions, *vary), Empty(None))
 
 
 def _is_open(policy: CorsPolicy) -> bool:
     return policy.origins is None and not policy.credentials
+
+
+def _is_closed(policy: CorsPolicy) -> bool:
+    """Whether no page may read anything, so that all are answered alike."""
+    return policy.origins is not None and not policy.origins
 
 
 def _granted(policy: CorsPolicy, origin: str | None) -> tuple[Header, ...]:

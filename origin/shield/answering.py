@@ -91,6 +91,9 @@ def _represented(found: Found, asked: Asked, fields: Fields, length: int | None,
         # Of a body whose end is not known no range can be told.
         conditions = replace(conditions, range=None) if conditions != Conditions() else conditions
     reply = represent(asked.method, conditions, shown, now, asked.boundary)
+    odd = combined(fields, "Content-Range")
+    if reply.status == 200 and odd is not None:
+        reply = reply.with_headers(("Content-Range", odd))  # it means nothing there (RFC 9110 §14.4), and is kept
     if length is None and reply.status == 200:
         body: Body = Empty(None) if asked.method == "HEAD" else Stream(_nothing(), None)
         return replace(reply, body=body)

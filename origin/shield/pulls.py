@@ -167,6 +167,10 @@ class Pulls:
             requested_at=requested_at,
             received_at=self._clock(),
         )
+        # A 304 can forbid what its 200 allowed.
+        if may_store("GET", asked.fields, fresh.status, fresh.fields, self._policy) is not StoreVerdict.STORE:
+            await self._shelf.forget(wish.key)
+            return Landed(wish.key, fresh, 304, None)
         kept = await self._shelf.at(wish.key)
         if isinstance(kept, Kept):
             # Where another response has taken its place meanwhile, that one is as new.

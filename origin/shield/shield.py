@@ -29,10 +29,11 @@ from origin.httpcache.reuse import (
     Unsatisfiable,
     decide,
 )
+from origin.httpcache.stored import StoredResponse
 from origin.httpcache.updating import freshened_by_head
 from origin.shield.answering import passed_on, reply_from
 from origin.shield.asked import Asked
-from origin.shield.bodies import passing
+from origin.shield.bodies import chunks_between, passing
 from origin.shield.landing import Failure, Landed, Landing, Single
 from origin.shield.locating import Locator, is_divisible
 from origin.shield.places import Place
@@ -40,7 +41,7 @@ from origin.shield.pulls import Pulls, Wish
 from origin.shield.recorder import Event, Recorder
 from origin.shield.shelf import Arriving, Found, Kept, Shelf, same_variant
 from origin.shield.slices import first_range
-from origin.upstream.origin_server import UpstreamError
+from origin.upstream.origin_server import Incoming, UpstreamError
 
 _log = logging.getLogger(__name__)
 
@@ -289,7 +290,24 @@ class Shield:
             if url is not None:
                 await self._shelf.forget(replace(asked, url=url).key)
                 self._recorder.happened(Event.INVALIDATED)
-        return await self._alone(asked, single, Forward.METHOD)
+        stored = self._pulls.head_of(asked, single)
+        incoming = None if stored is None else single.claim()
+        if stored is None or incoming is None:
+            return await self._alone(asked, single, Forward.METHOD)
+        return await self._kept(asked, stored, incoming)
+
+    async def _kept(self, asked: Asked, stored: StoredResponse, incoming: Incoming) -> Answered:
+        """A response to POST that is kept for later GETs."""
+        status = CacheStatus(CACHE_NAME, forward=Forward.METHOD, forward_status=stored.status, stored=True)
+        try:
+            arriving = await self._pulls.keep(asked, stored, incoming)
+        except DiskError:
+            self._recorder.happened(Event.NOT_KEPT)
+            body = Stream(passing(incoming), incoming.length, incoming.close)
+            return Answered(passed_on(asked, stored, replace(status, stored=False), body), Outcome.BYPASS)
+        locate = Locator(asked, arriving, self._shelf, self._pulls, self._slice_bytes)
+        body = Stream(chunks_between(0, incoming.length, locate), incoming.length)
+        return Answered(passed_on(asked, stored, status, body), Outcome.BYPASS)
 
     def _reply(
         self, asked: Asked, found: Found, status: CacheStatus, age: float, now: float, outcome: Outcome
