@@ -20,6 +20,7 @@ class Landed:
 
     key: str
     stored: StoredResponse
+    received: StoredResponse  # with the fields too that are not kept
     status: int  # what the upstream said: 200, 206, 304, …
     arriving: Arriving | None  # None after a 304: the body is the one that was kept
 

@@ -170,13 +170,13 @@ class Pulls:
         # A 304 can forbid what its 200 allowed.
         if may_store("GET", asked.fields, fresh.status, fresh.fields, self._policy) is not StoreVerdict.STORE:
             await self._shelf.forget(wish.key)
-            return Landed(wish.key, fresh, 304, None)
+            return Landed(wish.key, fresh, fresh, 304, None)
         kept = await self._shelf.at(wish.key)
         if isinstance(kept, Kept):
             # Where another response has taken its place meanwhile, that one is as new.
             await self._shelf.refresh(kept, fresh)
             kept.release()
-        return Landed(wish.key, fresh, 304, None)
+        return Landed(wish.key, fresh, fresh, 304, None)
 
     async def _keep(self, asked: Asked, wish: Wish, incoming: Incoming, stored: StoredResponse) -> Landing:
         """Begin to fill the shelf, where there is room and it is known for which bytes."""
@@ -189,7 +189,8 @@ class Pulls:
             self._recorder.happened(Event.NOT_KEPT)
             return Single.of(_as_received(stored, incoming), error.reason, incoming)
         self._own(self._pump(arriving, incoming))
-        return Landed(arriving.key, arriving.stored, stored.status, arriving)
+        received = replace(arriving.stored, fields=_shown(arriving.stored, incoming))
+        return Landed(arriving.key, arriving.stored, received, stored.status, arriving)
 
     async def _place(self, asked: Asked, wish: Wish, stored: StoredResponse, run: _Run) -> Arriving:
         if stored.status != 206:
@@ -272,6 +273,12 @@ def incoming_fields(stored: StoredResponse, incoming: Incoming) -> Fields:
     """What is judged: the fields as received, and a rule of ours that was put beside them."""
     ours = [field for field in stored.fields if field[0] == "Cache-Control" and field not in incoming.fields]
     return (*incoming.fields, *ours)
+
+
+def _shown(stored: StoredResponse, incoming: Incoming) -> Fields:
+    """What is kept, and what no-cache and private keep out of it."""
+    known = {name.lower() for name, _ in stored.fields} | {"content-range", "content-length"}
+    return (*stored.fields, *without(forwardable_response(incoming.fields), known))
 
 
 def _as_received(stored: StoredResponse, incoming: Incoming) -> StoredResponse:

@@ -173,7 +173,7 @@ class Shield:
             return self._stale(asked, found, wanted, now)
         if asked.method == "HEAD":
             return await self._head(asked, found, now)
-        wish = _validating(found, wanted.conditional) if isinstance(found, Kept) else Wish()
+        wish = _validating(found, wanted.conditional)
         try:
             landing, is_mine = await self._pulls.join(without_conditions(asked), wish)
         except UpstreamError as error:
@@ -185,7 +185,7 @@ class Shield:
         if isinstance(landing, Failure) and may_serve and landing.stored.status in _FAILING:
             self._cooldown.start(found.key, now)
             return self._stale(asked, found, wanted, now)
-        if isinstance(found, Kept) and isinstance(landing, Landed) and _is_about(found, landing):
+        if isinstance(landing, Landed) and _is_about(found, landing):
             fresh = replace(found, stored=landing.stored)
             return self._validated(asked, fresh, wanted.forward, now, is_mine=is_mine)
         found.release()
@@ -211,7 +211,7 @@ class Shield:
         found.release()
         return await self._alone(asked, single, Forward.STALE)
 
-    def _validated(self, asked: Asked, found: Kept, forward: Forward, now: float, *, is_mine: bool) -> Answered:
+    def _validated(self, asked: Asked, found: Found, forward: Forward, now: float, *, is_mine: bool) -> Answered:
         status = CacheStatus(
             CACHE_NAME,
             forward=forward,
@@ -239,7 +239,9 @@ class Shield:
     async def _landed(self, asked: Asked, landing: Landing, forward: Forward, now: float, *, is_mine: bool) -> Answered:
         match landing:
             case Landed(arriving=arriving) if arriving is not None and same_variant(landing.stored, asked.fields):
-                return await self._arriving(asked, arriving, forward, landing.status, now, is_mine=is_mine)
+                # Whoever caused the pull gets the fields too that no-cache keeps from all others.
+                shown = replace(arriving, stored=landing.received) if is_mine else arriving
+                return await self._arriving(asked, shown, forward, landing.status, now, is_mine=is_mine)
             case Failure(stored=stored, body=body):
                 status = CacheStatus(CACHE_NAME, forward, forward_status=stored.status, collapsed=not is_mine)
                 outcome = Outcome.MISS if is_mine else Outcome.COLLAPSED
@@ -337,9 +339,9 @@ def _validating(found: Found, conditional: tuple[tuple[str, str], ...]) -> Wish:
     return Wish(conditional, found.key, found.stored) if conditional else Wish()
 
 
-def _is_about(kept: Kept, landing: Landed) -> bool:
-    """Whether a 304 was about what is kept."""
-    return landing.arriving is None and landing.key == kept.key
+def _is_about(found: Found, landing: Landed) -> bool:
+    """Whether a 304 was about what was found."""
+    return landing.arriving is None and landing.key == found.key
 
 
 def _has_all(kept: Kept, asked: Asked) -> bool:
