@@ -215,8 +215,8 @@ def _asked(value: str) -> RequestDirectives:
 
 def _elements(value: str) -> Iterator[tuple[str, str | None]]:
     """The directives of a list: name in lower case, argument as written but for its quotes."""
-    good = _UP_TO_A_BROKEN_STRING.match(value)
-    end = len(value) if good is None else good.end()
+    well_formed = _UP_TO_A_BROKEN_STRING.match(value)
+    end = len(value) if well_formed is None else well_formed.end()
     # A string without an end must not swallow a directive that forbids something, nor be a good argument: its quotes
     # become a character that no token and no number has.
     for found in _ELEMENT.finditer(value[:end] + value[end:].replace('"', "?")):
@@ -225,8 +225,8 @@ def _elements(value: str) -> Iterator[tuple[str, str | None]]:
         # A name with a space or such a quote at its side is no name. It is taken for one, because it may forbid
         # something, but with an empty argument, because a better one may allow something.
         if plain := name.strip(" \t?"):
-            value_of = argument.rstrip(" \t") if plain == name else ""
-            yield plain, _unquoted(value_of) if equals else None
+            argument = _unquoted(argument.rstrip(" \t")) if plain == name else ""
+            yield plain, argument if equals else None
 
 
 def _unquoted(argument: str) -> str:

@@ -67,7 +67,7 @@ def freshness(stored: StoredResponse, now: float, policy: Policy, *, is_purged: 
     return Freshness(age, lifetime, State.FRESH if overdue < 0 else stale, may_serve_on_error)
 
 
-def explicit_lifetime(fields: Fields, directives: ResponseDirectives, received_at: float) -> float | None:
+def _explicit_lifetime(fields: Fields, directives: ResponseDirectives, received_at: float) -> float | None:
     """The freshness lifetime that the response itself gives (§4.2.1), or None.
 
     Expires counts only where no directive does and none is targeted; a date that is none is in the past (§5.3).
@@ -108,7 +108,7 @@ class _Terms:
 def _terms(stored: StoredResponse, policy: Policy) -> _Terms:
     directives = policy.directives(stored.fields)
     initial_age = _initial_age(stored)
-    lifetime = explicit_lifetime(stored.fields, directives, stored.received_at)
+    lifetime = _explicit_lifetime(stored.fields, directives, stored.received_at)
     chosen = chosen_seconds(stored.status, policy, is_explicit=lifetime is not None)
     if chosen is not None:
         lifetime = initial_age + chosen

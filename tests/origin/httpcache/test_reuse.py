@@ -177,6 +177,11 @@ def test_what_a_client_asks_for(request_fields: Fields, fields: Fields, expected
     assert isinstance(ask(kept(*fields), *request_fields), expected)
 
 
+def test_a_reload_counts_however_young_the_response_is() -> None:
+    assert ask(kept(FRESH), after=0) == Serve(0.0, 3600.0)
+    assert isinstance(ask(kept(FRESH), ("Cache-Control", "max-age=0"), after=0), Revalidate)
+
+
 def test_why_a_client_made_us_ask() -> None:
     stored = kept(FRESH, MODIFIED)
     decision = ask(stored, ("Cache-Control", "no-cache"))

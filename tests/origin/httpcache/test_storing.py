@@ -25,6 +25,7 @@ def verdict(
     [
         ((FRESH,), StoreVerdict.STORE),
         ((("Expires", date(60)),), StoreVerdict.STORE),
+        ((("Expires", "Thursday, 18-Aug-50 02:01:18 GMT"),), StoreVerdict.STORE),  # the century is that of Date
         ((OLD,), StoreVerdict.STORE),
         ((("ETag", '"a"'),), StoreVerdict.STORE),
         ((("Cache-Control", "no-cache"), ("ETag", '"a"')), StoreVerdict.STORE),

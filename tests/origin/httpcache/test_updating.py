@@ -146,6 +146,7 @@ def test_head_tells_of_something_else(known: Fields, told: Fields, status: int) 
 def test_head_knows_the_length_of_what_is_stored() -> None:
     assert by_head(kept(TAG), TAG, ("Content-Length", "12"), length=13) is None
     assert by_head(kept(TAG), TAG, ("Content-Length", "12"), length=12) is not None
+    assert by_head(kept(TAG), TAG, ("Content-Length", "12")) is not None  # nobody knows
     assert by_head(kept(TAG, status=404), TAG) is None
 
 
