@@ -10,13 +10,18 @@ are arguments, and Redis is known to `cache.redis_link` alone.
 """
 
 from cache.fleet.bus import Bus, LocalBus, RedisBus
+from cache.fleet.guard import Guard
 from cache.fleet.leases import Lease, Leases, LocalLease, NoLeases, RedisLeases, Wake, kept
 from cache.fleet.record import FleetEvent, FleetRecorder, NullFleetRecorder
+from cache.fleet.relay import Followed, Growing, Relay, RelayBroken, RelayLimits
 
 __all__ = [
     "Bus",
     "FleetEvent",
     "FleetRecorder",
+    "Followed",
+    "Growing",
+    "Guard",
     "Lease",
     "Leases",
     "LocalBus",
@@ -25,6 +30,9 @@ __all__ = [
     "NullFleetRecorder",
     "RedisBus",
     "RedisLeases",
+    "Relay",
+    "RelayBroken",
+    "RelayLimits",
     "Wake",
     "kept",
 ]

@@ -184,7 +184,7 @@ class RedisLeases:
         self.seconds = seconds
         self._guard = guard
         self._bus = bus
-        self._prefix = f"{namespace}:v1:lease:"
+        self._namespace = namespace
         self._token = token
         self._clock = clock
         self._recorder: FleetRecorder = recorder or NullFleetRecorder()
@@ -201,7 +201,7 @@ class RedisLeases:
         name, token = self._name(digest), self._token()
         asked_at = self._clock()
         words = (token, round(self.seconds * 1000), _FENCE_MS)
-        result, fence = await self._guard.run(_ACQUIRE, (name, f"{name}:fence"), *words)
+        result, fence = await self._guard.run(_ACQUIRE, (name, fence_name(self._namespace, digest)), *words)
         if result is not Result.DONE or not isinstance(fence, int):
             return self._local()
         if fence == 0:
@@ -266,7 +266,7 @@ class RedisLeases:
         return LocalLease()
 
     def _name(self, digest: bytes) -> str:
-        return f"{self._prefix}{{{digest.hex()}}}"
+        return lease_name(self._namespace, digest)
 
     def _heard(self, payload: bytes) -> None:
         digest, verdict = payload[:_DIGEST_BYTES], payload[_DIGEST_BYTES:]
@@ -325,6 +325,16 @@ async def _next(calls: asyncio.Queue[Wake | None], seconds: float) -> Wake | Non
             return await calls.get()
     except TimeoutError:
         return None
+
+
+def fence_name(namespace: str, digest: bytes) -> str:
+    """Where the last fence of the key with that digest is."""
+    return f"{lease_name(namespace, digest)}:fence"
+
+
+def lease_name(namespace: str, digest: bytes) -> str:
+    """Where the token of its holder is."""
+    return f"{namespace}:v1:lease:{{{digest.hex()}}}"
 
 
 def digest_of(key: str) -> bytes:
