@@ -101,13 +101,15 @@ class RedisLink:
         Any number of calls at once, with a connection each; neither function raises.
         """
         listening = self._client.subscriber()
-        with suppress(Exception):  # as above
-            async with asyncio.timeout(self._budget):
-                await listening.subscribe(channel)
-            await self._pass_on(listening, heard, began, idle_seconds)
-        with suppress(Exception):
-            async with asyncio.timeout(self._budget):
-                await listening.aclose()  # type: ignore[no-untyped-call]
+        try:
+            with suppress(Exception):  # as above
+                async with asyncio.timeout(self._budget):
+                    await listening.subscribe(channel)
+                await self._pass_on(listening, heard, began, idle_seconds)
+        finally:
+            with suppress(Exception):
+                async with asyncio.timeout(self._budget):
+                    await listening.aclose()  # type: ignore[no-untyped-call]
 
     async def _pass_on(
         self, listening: PubSub, heard: Callable[[bytes], None], began: Callable[[], None], idle_seconds: float
@@ -120,7 +122,7 @@ class RedisLink:
                     heard(data)
                 case {"type": "subscribe"}:
                     began()
-                case None if is_answer_due or not self._client.is_part(listening):
+                case None if is_answer_due:
                     return
                 case None:
                     async with asyncio.timeout(self._budget):
@@ -153,8 +155,6 @@ class RedisLink:
 
     async def _make_sure(self, listening: PubSub) -> None:
         """Raises when nobody is at the other end: a server that has died in silence looks like one without news."""
-        if not self._client.is_part(listening):
-            raise ConnectionError
         await listening.ping()
         async with asyncio.timeout(self._budget):
             while await listening.get_message(True, timeout=self._budget) is None:
@@ -265,11 +265,6 @@ class _Server:
         """A subscriber without subscriptions, with a connection of its own."""
         return self._redis.pubsub()
 
-    def is_part(self, subscriber: PubSub) -> bool:
-        """Whether it may still hear of everything."""
-        del subscriber
-        return True
-
     async def close(self) -> None:
         """End all connections."""
         await self._redis.aclose()
@@ -322,15 +317,10 @@ class _Cluster:
 
     def subscriber(self) -> PubSub:
         """See `_Server`. Nodes tell each other what is published, so that any will do; after one, the next."""
-        nodes = self._nodes() or self._opening.address.nodes
+        known = tuple((node.host, int(node.port)) for node in self._cluster.get_nodes())
+        nodes = known or self._opening.address.nodes
         self._subscribers += 1
         return PubSub(self._opening.pool(*nodes[self._subscribers % len(nodes)]))
-
-    def is_part(self, subscriber: PubSub) -> bool:
-        """See `_Server`. A node that has left its cluster hears nothing more."""
-        nodes = self._nodes()
-        place = subscriber.connection_pool.connection_kwargs
-        return not nodes or (place["host"], place["port"]) in nodes
 
     async def close(self) -> None:
         """See `_Server`."""
@@ -338,10 +328,6 @@ class _Cluster:
         with suppress(Exception):
             await self._cluster.initialize()
         await self._cluster.aclose()
-
-    def _nodes(self) -> tuple[tuple[str, int], ...]:
-        """The nodes, as far as they are known."""
-        return tuple((node.host, int(node.port)) for node in self._cluster.get_nodes())
 
     def _new(self) -> RedisCluster:
         # A node that hangs is to be noticed by the client itself, with time left to hear from another who has taken

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
-
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
-
 from auth.errors import Misuse
 from auth.jwk import ring_from_jwks
 from auth.keys import KeyRing
+from cache.errors import BadRedisUrl
+from cache.outcome import Result
+from cache.redis_link import RedisLink
+from cache.redis_url import RedisTls
 from origin.keystore.fault import Fault, KeystoreError
 from origin.keystore.source import Pace
 
@@ -22,16 +20,22 @@ class RedisSource:
     """The value of a key in Redis, read strictly and whole. Whoever can write there can sign."""
 
     def __init__(
-        self, url: str, key: str, *, every: float = 10.0, on_miss: float = 2.0, time_limit: float = TIME_LIMIT
+        self,
+        url: str,
+        key: str,
+        *,
+        every: float = 10.0,
+        on_miss: float = 2.0,
+        time_limit: float = TIME_LIMIT,
+        tls: RedisTls | None = None,
     ) -> None:
-        """`url` as for the cache, checked by its owner; its password stays in here."""
+        """`url` and `tls` as for the cache. Raises `KeystoreError` when they make no sense."""
         self.pace = Pace(every, on_miss, is_fatal=False)
         self._key = key
-        self._time_limit = time_limit
         try:
-            self._redis = Redis.from_url(url, driver_info=None)
-        except (ValueError, TypeError):
-            raise self._error(Fault.INVALID, "the Redis URL cannot be understood") from None
+            self._link = RedisLink(url, connections=1, budget_seconds=time_limit, tls=tls)
+        except BadRedisUrl as error:
+            raise self._error(Fault.INVALID, str(error)) from None
         self._data: bytes | None = None
 
     def __repr__(self) -> str:
@@ -55,17 +59,13 @@ class RedisSource:
 
     async def close(self) -> None:
         """See `Source`."""
-        with suppress(RedisError, OSError, TimeoutError):
-            async with asyncio.timeout(self._time_limit):
-                await self._redis.aclose()
+        await self._link.close()
 
     async def _fetch(self) -> bytes:
-        try:
-            async with asyncio.timeout(self._time_limit):
-                # GETRANGE, because GET would fetch the whole of whatever somebody else put there.
-                data: object = await self._redis.getrange(self._key, 0, MAX_BYTES)
-        except (RedisError, OSError, TimeoutError) as error:
-            raise self._error(Fault.AWAY, f"Redis cannot be asked ({type(error).__name__})") from None
+        # GETRANGE, because GET would fetch the whole of whatever somebody else put there.
+        result, data = await self._link.ask("GETRANGE", self._key, 0, MAX_BYTES)
+        if result is not Result.DONE:
+            raise self._error(Fault.AWAY, f"Redis cannot be asked ({result.value})")
         return data if isinstance(data, bytes) else b""
 
     def _error(self, fault: Fault, detail: str) -> KeystoreError:

@@ -38,6 +38,7 @@ from origin.ledger.store import LedgerFull, LedgerUnavailable, Stream
 
 _log = logging.getLogger(__name__)
 _DECODER = msgspec.json.Decoder(Revocation)
+_VERSION = 1  # of what is kept; two that differ share neither uses nor streams nor revocations
 _FAILURES = 3  # in a row, until Redis is left alone
 
 
@@ -57,7 +58,7 @@ class RedisLedger:
 
         Opens no connection yet. Raises `BadRedisUrl` when that makes no sense.
         """
-        self._prefix = f"{prefix}:ledger:v1:"
+        self._prefix = f"{prefix}:ledger:v{_VERSION}:"
         self._revoked_keys = (f"{self._prefix}{{revoked}}:entries", f"{self._prefix}{{revoked}}:state")
         self._channel = f"{self._prefix}revoked"
         self._clock = clock

@@ -9,6 +9,7 @@ from itertools import count
 import pytest
 from redis.asyncio import Redis
 
+from cache.entry import PACKED_VERSION
 from cache.errors import BadRedisUrl, SecondTierUnavailable
 from cache.key import CacheKey
 from cache.l2_redis import RedisLimits, RedisSecondTier
@@ -104,6 +105,22 @@ async def test_keys_carry_prefix_version_and_namespace(redis_server: RedisServer
 
 
 @REDIS
+async def test_releases_with_other_packings_share_a_redis_and_no_entries(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with tier_at(redis_server.url) as (old, _):
+        with monkeypatch.context() as newer:
+            newer.setattr("cache.l2_redis.PACKED_VERSION", PACKED_VERSION + 1)
+            async with tier_at(redis_server.url) as (new, _):
+                await new.set(KEY, b"newer", 60)
+                assert await old.get(KEY) is None
+                await old.set(KEY, b"older", 60)
+                assert (await new.get(KEY), await old.get(KEY)) == (b"newer", b"older")
+                await old.delete(KEY)
+                assert (await new.get(KEY), await old.get(KEY)) == (b"newer", None)
+
+
+@REDIS
 async def test_records_what_it_did(redis_server: RedisServer) -> None:
     async with tier_at(redis_server.url) as (tier, tally):
         await tier.get(KEY)
@@ -156,6 +173,28 @@ async def test_a_full_redis_is_still_read(redis_server: RedisServer) -> None:
         await tier.set(KEY, b"after", 60)
         assert await tier.get(KEY) == b"after"
     assert tally.operations[Operation.SET, Result.REFUSED] == PATIENT.failures + 1
+    assert tally.states == []
+
+
+@REDIS
+async def test_a_redis_that_evicts_is_used_as_ever(redis_server: RedisServer) -> None:
+    async with (
+        tier_at(redis_server.url, RedisLimits(budget_seconds=10)) as (tier, tally),
+        client_of(redis_server) as client,
+    ):
+        value = b"x" * 100_000
+        room = int((await client.info("memory"))["used_memory"]) + 2 * 2**20
+        await client.config_set("maxmemory-policy", "allkeys-lru")
+        await client.config_set("maxmemory", str(room))
+        try:
+            for number in range(200):
+                await tier.set(CacheKey("n", str(number)), value, 60)
+            assert await tier.get(CacheKey("n", "199")) == value
+            assert 0 < await client.dbsize() < 200
+        finally:
+            await client.config_set("maxmemory", "0")
+            await client.config_set("maxmemory-policy", "noeviction")
+    assert tally.operations[Operation.SET, Result.DONE] == 200
     assert tally.states == []
 
 

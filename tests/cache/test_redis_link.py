@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from cache.errors import BadRedisUrl
 from cache.outcome import Result
 from cache.redis_link import RedisLink, Script
+from tests.fault_proxy import FaultProxy
 from tests.redis_server import RedisServer, free_port
 
 REDIS = pytest.mark.needs("redis-server")
@@ -136,6 +137,45 @@ async def test_where_nobody_is_there_is_nothing_to_hear() -> None:
     async with link_to(f"redis://127.0.0.1:{free_port()}/0", budget_seconds=0.2) as link:
         await link.hear("news", lambda _: None, lambda: began.append(None), 60)
     assert began == []
+
+
+@REDIS
+async def test_a_line_that_has_died_in_silence_is_not_listened_to_for_ever(redis_server: RedisServer) -> None:
+    with FaultProxy(redis_server.port) as proxy:
+        async with link_to(f"redis://127.0.0.1:{proxy.port}/0", budget_seconds=0.2) as link:
+            await link.listen("news", 0.01)
+            await link.listen("news", 0.01)
+            opened = proxy.connections
+            proxy.black_hole()
+            await link.listen("news", 0.01)
+            proxy.heal()
+            await link.listen("news", 0.01)
+            assert proxy.connections > opened
+
+
+@REDIS
+@pytest.mark.parametrize(
+    ("fault", "results"),
+    [
+        (FaultProxy.cut, {Result.FAILED}),
+        (FaultProxy.black_hole, {Result.TIMED_OUT}),
+        (lambda proxy: proxy.delay(PATIENT), {Result.TIMED_OUT}),
+        (FaultProxy.reset, {Result.FAILED}),
+        (lambda proxy: proxy.truncate(3), {Result.FAILED}),
+    ],
+)
+async def test_what_the_network_does_is_a_value_and_passes(
+    redis_server: RedisServer, fault: Callable[[FaultProxy], None], results: set[Result]
+) -> None:
+    with FaultProxy(redis_server.port) as proxy:
+        async with link_to(f"redis://127.0.0.1:{proxy.port}/0", budget_seconds=0.5) as link:
+            assert (await link.ask("SET", "a", "b"))[0] is Result.DONE
+            fault(proxy)
+            assert {(await link.ask("GET", "a"))[0] for _ in range(3)} == results
+            proxy.heal()
+            async with asyncio.timeout(PATIENT):
+                while await link.ask("GET", "a") != (Result.DONE, b"b"):
+                    pass
 
 
 async def test_without_redis_listening_takes_its_time() -> None:

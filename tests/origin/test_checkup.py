@@ -107,7 +107,7 @@ async def test_redis_answers_or_hangs(folder: Path, redis_server: RedisServer) -
 
 
 @pytest.mark.parametrize(
-    ("options", "finding"), [("", "cannot connect"), ("?nonsense=1", "the Redis URL cannot be understood")]
+    ("options", "finding"), [("", "cannot connect"), ("?nonsense=1", "the Redis URL has an option that is not known")]
 )
 async def test_no_redis_and_no_password_shown(folder: Path, options: str, finding: str) -> None:
     url = f"redis://:hidden-password@127.0.0.1:{free_port()}/0{options}"

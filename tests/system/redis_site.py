@@ -15,6 +15,7 @@ import aiohttp
 from auth import Algorithm, Claims, Gate, KeyRing, PathScope, Realm
 from origin.keystore.file import add_key
 from origin.keystore.generate import new_key
+from tests.redis_server import RedisServer
 from tests.system.processes import Gateway, serving, write_configuration
 
 SEGMENT = bytes(range(256)) * 64
@@ -37,6 +38,13 @@ access = "signed"
 keys = "main"
 [mount.cache]
 recheck_seconds = 0.02
+[[mount]]
+prefix = "/limited"
+storage = "file:media"
+access = "signed"
+keys = "main"
+[mount.limits]
+max_streams = 5
 """
 
 
@@ -62,10 +70,12 @@ class Site:
         (film / "1.ts").write_bytes(SEGMENT)
         return name
 
-    def signed(self, path: str) -> str:
+    def signed(self, path: str, viewer: str | None = None) -> str:
         """`path` with a token for its directory."""
         now = time.time()
-        claims = Claims(expires=now + 600, scope=PathScope.prefix(path.rpartition("/")[0] + "/"))
+        scope = PathScope.prefix(path.rpartition("/")[0] + "/")
+        token_id = str(next(self.numbers)) if viewer else None
+        claims = Claims(expires=now + 600, scope=scope, subject=viewer, token_id=token_id)
         return Gate(Realm("/" + path.split("/")[1])).sign(path, claims, self.ring, now)
 
 
@@ -154,3 +164,13 @@ async def load(site: Site, gateways: tuple[Gateway, ...], viewers: int = 8) -> A
         finally:
             met.is_over = True
             await asyncio.gather(*watching)
+
+
+def keys(server: RedisServer) -> set[str]:
+    """The names of all that is there."""
+    return {line for line in server.ask("KEYS", "*").split("\r\n") if line and line[0] not in "*$"}
+
+
+def endless(server: RedisServer) -> set[str]:
+    """The keys that stay until they are deleted."""
+    return {key for key in keys(server) if server.ask("PTTL", key) == ":-1\r\n"}

@@ -11,7 +11,7 @@ import pytest
 from tests.parts import find_part
 from tests.redis_server import RedisServer, free_port
 from tests.system.processes import headgate, serving, wait_until
-from tests.system.redis_site import Site, is_left_alone, load, new_site, pair, share
+from tests.system.redis_site import Site, endless, is_left_alone, keys, load, new_site, pair, share
 
 pytestmark = [pytest.mark.system, pytest.mark.needs("redis-server")]
 
@@ -26,6 +26,21 @@ def test_what_one_has_loaded_is_a_shared_hit_for_the_other(site: Site, redis_ser
     with pair(site, redis_server.url) as (one, other):
         assert share(site, one, other)
         assert share(site, other, one)
+
+
+# Bounded, because revocations are, and dropped when they end.
+MAY_STAY = {"headgate:ledger:v1:{revoked}:entries", "headgate:ledger:v1:{revoked}:state"}
+
+
+def test_whatever_is_kept_in_redis_ends_by_itself(site: Site, redis_server: RedisServer) -> None:
+    with pair(site, redis_server.url) as (one, other):
+        assert share(site, one, other)
+        assert one.get(site.signed(f"/limited/{site.film()}/1.ts", viewer="ann")).status == 200
+    kept = keys(redis_server)
+    for kind in ("headgate:v1:manifest:", "headgate:ledger:v1:streams:"):
+        assert any(key.startswith(kind) for key in kept)
+    assert all(key.startswith("headgate:") for key in kept)
+    assert endless(redis_server) <= MAY_STAY
 
 
 async def test_viewers_do_not_notice_that_redis_is_killed_and_comes_back(site: Site, redis_server: RedisServer) -> None:

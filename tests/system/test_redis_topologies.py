@@ -16,7 +16,7 @@ import pytest
 from cache.errors import BadRedisUrl
 from cache.l2_redis import RedisLimits, RedisSecondTier
 from cache.outcome import Result
-from cache.redis_link import RedisLink
+from cache.redis_link import RedisLink, Script
 from cache.redis_url import RedisTls
 from origin.ledger.redis_ledger import RedisLedger
 from tests.contracts.ledger import LedgerContract
@@ -132,6 +132,29 @@ async def test_answers_and_refusals_are_values(url: str) -> None:
 async def test_what_is_published_is_heard(url: str) -> None:
     async with link_to(url) as link, link_to(url) as other:
         await hears(link, other)
+
+
+async def test_a_channel_is_passed_on(url: str) -> None:
+    async with link_to(url) as link, link_to(url) as other:
+        heard: list[bytes] = []
+        ready = asyncio.Event()
+        hearing = asyncio.create_task(link.hear("fleet", heard.append, ready.set, 0.05))
+        async with asyncio.timeout(PATIENT):
+            await ready.wait()
+            await asyncio.sleep(0.2)  # a few times around, with nothing to hear
+            while b"\x00end" not in heard:
+                await other.ask("PUBLISH", "fleet", b"\x00end")
+                await asyncio.sleep(0.01)
+        assert not hearing.done()
+        hearing.cancel()
+        await asyncio.wait({hearing})
+
+
+async def test_scripts_are_run_by_name(url: str) -> None:
+    script = Script("return redis.call('INCRBY', KEYS[1], ARGV[1])")
+    async with link_to(url) as link:
+        key = f"{{sum{next(_prefixes)}}}:total"
+        assert [await link.run(script, [key], 2) for _ in range(3)] == [(Result.DONE, total) for total in (2, 4, 6)]
 
 
 async def hears(link: RedisLink, other: RedisLink) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from itertools import count
 
 import pytest
@@ -78,6 +79,35 @@ async def test_two_deployments_on_one_redis_do_not_meet(redis_server: RedisServe
         assert await other.first_use("/vod", "t1", 60)
         await one.revoke(entry())
         assert len(await other.revocations(Revocations())) == 0
+
+
+async def test_releases_that_keep_other_things_do_not_meet(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with ledger_at(redis_server.url) as old:
+        monkeypatch.setattr("origin.ledger.redis_ledger._VERSION", 2)
+        async with ledger_at(redis_server.url) as new:
+            assert await old.first_use("/vod", "t1", 60)
+            assert await new.first_use("/vod", "t1", 60)
+            assert await old.lease(replace(STREAM, most=1))
+            assert await new.lease(replace(STREAM, most=1, session="other"))
+            await new.revoke(entry())
+            assert values(await old.revocations(Revocations())) == set()
+
+
+async def test_a_full_redis_takes_nothing_new(redis_server: RedisServer) -> None:
+    async with ledger_at(redis_server.url) as store, Redis.from_url(redis_server.url) as client:
+        assert await store.first_use("/vod", "t1", 60)
+        await client.config_set("maxmemory", "1")
+        try:
+            for ask in (store.first_use("/vod", "t2", 60), store.revoke(entry())):
+                with pytest.raises(LedgerUnavailable, match="refused"):
+                    await ask
+            assert await store.lease(STREAM)  # Redis lets a script that has begun by making room go on
+        finally:
+            await client.config_set("maxmemory", "0")
+        assert await store.first_use("/vod", "t2", 60)
+        assert not await store.first_use("/vod", "t1", 60)
 
 
 async def test_another_hears_of_a_change_at_once(redis_server: RedisServer) -> None:
