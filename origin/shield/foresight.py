@@ -165,8 +165,7 @@ class Foresight:
 def _located(ground: Ground, path: str, hint: NextObject) -> Wanted | None:
     """What a hint names; None for what is not relative, or of another asset."""
     reference = hint.reference.partition("#")[0].partition("?")[0]
-    head = reference.partition("/")[0]
-    if not head or ":" in head:
+    if not reference or reference.startswith("/"):
         return None
     names = ground.locate(path)(reference, ())
     if not names or ground.asset_of(names[0]) != ground.asset_of(path):

@@ -109,7 +109,7 @@ class Walk:
 
         await self._each([url], read)
         playlists = [name for course in courses for name in course.playlists]
-        await self._each(dict.fromkeys(playlists), read)
+        await self._each(playlists, read)
         tracks = [track for course in courses for track in course.tracks]
         await self._each(_in_turn(tracks, self._now, self._bounds.limit + 1), self._object)
         return self._summary

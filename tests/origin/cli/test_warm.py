@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from origin.cli import run
+from origin.shield.walk import MAX_MANIFEST_BYTES
 from tests.redis_server import free_port
 from tests.stories.gateway import running
 
@@ -123,6 +124,12 @@ def test_redirections_are_followed_with_the_hosts(origin: Origin) -> None:
     assert run(["warm", f"{origin.url}/moved.m3u8"]) == 1
     assert run(["warm", f"{origin.url}/moved.m3u8", "--follow-hosts"]) == 0
     assert ("/1.ts", "bytes=0-2") in origin.asked
+
+
+def test_an_endless_manifest(origin: Origin, capsys: pytest.CaptureFixture[str]) -> None:
+    origin.objects = {"/x.m3u8": PLAYLIST + b"#" * MAX_MANIFEST_BYTES}
+    assert run(["warm", f"{origin.url}/x.m3u8", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["failures"][0]["fault"] == "too large for a manifest"
 
 
 @pytest.mark.parametrize("bound", [("--limit", "2"), ("--max-bytes", str(len(PLAYLIST) + 4))])

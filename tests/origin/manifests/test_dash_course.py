@@ -80,6 +80,14 @@ def test_a_timeline_without_an_end() -> None:
     assert everything(mpd(TIMELINE.format(media="$Time$", steps='<S d="10"/><S d="20" r="-1"/>'), "")) == ["0"]
 
 
+def test_a_count_that_is_whole_but_for_the_arithmetic() -> None:
+    assert 142.08 * 25 / 96 > 37
+    template = '<SegmentTemplate timescale="25" duration="96" media="$Number$"/>'
+    body = f"<AdaptationSet><Representation>{template}</Representation></AdaptationSet>"
+    assert len(everything(mpd(body, 'mediaPresentationDuration="PT142.08S"'))) == 37
+    assert len(everything(mpd(body, 'mediaPresentationDuration="PT142.09S"'))) == 38
+
+
 def test_the_live_edge() -> None:
     live = 'type="dynamic" availabilityStartTime="2026-01-01T00:00:00Z" timeShiftBufferDepth="PT8S"'
     start = 1_767_225_600
