@@ -45,6 +45,9 @@ class Track(Protocol):
         None when `wanted` is not of this track. What is not available yet at `now` is not among them.
         """
 
+    def beginning(self, count: int, now: float) -> tuple[Wanted, ...]:
+        """The first `count` media objects that are available, and inits they need; empty without any."""
+
     def all(self, now: float) -> Iterator[Wanted]:
         """Everything that is available, in order; perhaps endless for an MPD that says so."""
 
@@ -136,6 +139,11 @@ class ListedTrack:
             at = max(at, ([at, *self._segments])[-EDGE_SEGMENTS:][0] - 1)
         return tuple(self._following(at, count))
 
+    def beginning(self, count: int, now: float) -> tuple[Wanted, ...]:
+        """As `Track.beginning`."""
+        del now
+        return tuple(self._following(-1, count)) if self._segments else ()
+
     def all(self, now: float) -> Iterator[Wanted]:
         """As `Track.all`; of segments that are there as a whole the parts are left out."""
         del now
@@ -161,6 +169,44 @@ class ListedTrack:
                 return
             count -= entry.role is not Role.INIT
             yield entry.wanted
+
+
+class Chain:
+    """Tracks that are played one behind the other."""
+
+    def __init__(self, tracks: Sequence[Track]) -> None:
+        """`tracks` in order."""
+        self._tracks = tuple(tracks)
+
+    @property
+    def folders(self) -> frozenset[str]:
+        """As `Track.folders`."""
+        return frozenset().union(*(track.folders for track in self._tracks))
+
+    @property
+    def size(self) -> int:
+        """As `Track.size`."""
+        return sum(track.size for track in self._tracks)
+
+    def after(self, wanted: Wanted, count: int, now: float) -> tuple[Wanted, ...] | None:
+        """As `Track.after`; where one track ends the next one begins, but none is skipped."""
+        for at, track in enumerate(self._tracks):
+            found = track.after(wanted, count, now)
+            if found is None:
+                continue
+            if len(found) < count and at + 1 < len(self._tracks):
+                found += self._tracks[at + 1].beginning(count - len(found), now)
+            return found
+        return None
+
+    def beginning(self, count: int, now: float) -> tuple[Wanted, ...]:
+        """As `Track.beginning`, of the first track."""
+        return self._tracks[0].beginning(count, now) if self._tracks else ()
+
+    def all(self, now: float) -> Iterator[Wanted]:
+        """As `Track.all`."""
+        for track in self._tracks:
+            yield from track.all(now)
 
 
 def folder_of(name: str) -> str:

@@ -134,6 +134,27 @@ def test_periods_follow_each_other() -> None:
     )
     course = mpd_course(text.encode(), as_written)
     assert everything(course) == ["one-1", "one-2", "two-1", "two-2", "two-3"]
+    assert after(course, "one-1") == ["one-2", "two-1"]
+    assert after(course, "one-2") == ["two-1", "two-2"]
+
+
+def test_the_same_representation_goes_on_in_the_next_period() -> None:
+    def period(name: str, *groups: str) -> str:
+        names = f'initialization="{name}-$RepresentationID$" media="{name}-$RepresentationID$-$Number$"'
+        template = f'<SegmentTemplate duration="5" {names}/>'
+        sets = (
+            f'<AdaptationSet id="{group}">{template}<Representation id="{group}"/></AdaptationSet>' for group in groups
+        )
+        return f'<Period duration="PT5S">{"".join(sets)}</Period>'
+
+    course = mpd_course(f"<MPD>{period('x', 'v', 'a')}{period('y', 'a', 'v', 't')}</MPD>".encode(), as_written)
+    assert after(course, "x-v-1") == ["y-v", "y-v-1"]
+    assert after(course, "x-a-1") == ["y-a", "y-a-1"]
+    assert after(course, "y-t-1") == []
+    live = 'type="dynamic" availabilityStartTime="2026-01-01T00:00:00Z"'
+    course = mpd_course(f"<MPD {live}>{period('x', 'v')}{period('y', 'v')}</MPD>".encode(), as_written)
+    assert after(course, "x-v-1", 1_767_225_606) == []
+    assert after(course, "x-v-1", 1_767_225_610) == ["y-v", "y-v-1"]
 
 
 @pytest.mark.parametrize(
