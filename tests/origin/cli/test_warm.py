@@ -164,19 +164,33 @@ def test_what_is_no_url(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err.startswith("headgate: the URL is http://")
 
 
-async def test_a_signed_title_through_the_gateway(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    async with running(tmp_path) as gateway:
-        gateway.put("film/x.m3u8", b"#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nv/hd.m3u8\n")
-        gateway.put(
-            "film/v/hd.m3u8", b"#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXTINF:6,\n1.ts\n#EXTINF:6,\n2.ts\n#EXT-X-ENDLIST\n"
-        )
-        gateway.put("film/v/1.ts", b"one")
-        gateway.put("film/v/2.ts", b"two")
+FILM = {
+    "film/x.m3u8": b"#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nv/hd.m3u8\n",
+    "film/v/hd.m3u8": b"#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXTINF:6,\n1.m4s\n#EXTINF:6,\n2.m4s\n#EXT-X-ENDLIST\n",
+    "film/x.mpd": b"""<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" mediaPresentationDuration="PT12S">
+<Period><AdaptationSet>
+<SegmentTemplate duration="6" media="$RepresentationID$/$Number$.m4s"/><Representation id="v"/>
+</AdaptationSet></Period></MPD>""",
+    "film/v/1.m4s": b"one",
+    "film/v/2.m4s": b"two",
+}
+
+
+@pytest.mark.parametrize("propagate", ["query", "define", "path", "cookie"])
+async def test_signed_titles_through_the_gateway(
+    tmp_path: Path, propagate: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mount = {"prefix": "/vod", "storage": "file:media", "access": "signed", "keys": "main", "propagate": propagate}
+    cors = {"origins": [], "credentials": True}  # what a cookie needs
+    async with running(tmp_path, [{**mount, "cors": cors}]) as gateway:
+        for path, data in FILM.items():
+            gateway.put(path, data)
         token = gateway.token()
-        url = f"http://127.0.0.1:{gateway.where.public_port}/vod/film/x.m3u8"
-        assert await asyncio.to_thread(run, ["warm", f"{url}?token={token}"]) == 0
-        told = capsys.readouterr()
-        assert "4 objects, " in told.out
-        assert token not in told.out + told.err
-        assert await asyncio.to_thread(run, ["warm", url, "--json"]) == 1  # without a token
-        assert json.loads(capsys.readouterr().out)["objects"] == 0
+        for name, count in (("x.m3u8", 4), ("x.mpd", 3)):
+            url = f"http://127.0.0.1:{gateway.where.public_port}/vod/film/{name}"
+            assert await asyncio.to_thread(run, ["warm", f"{url}?token={token}"]) == 0
+            told = capsys.readouterr()
+            assert f"{count} objects, " in told.out
+            assert token not in told.out + told.err
+            assert await asyncio.to_thread(run, ["warm", url, "--json"]) == 1  # without a token
+            assert json.loads(capsys.readouterr().out)["objects"] == 0
