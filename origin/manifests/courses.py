@@ -81,6 +81,7 @@ class Role(Enum):
     INIT = auto()
     SEGMENT = auto()
     PART = auto()
+    WHOLE = auto()  # a film in one piece: it may be huge, and players take ranges of it, so it comes after nothing
     HINT = auto()  # of a part that is not there yet: its request is held until it is (EXT-X-PRELOAD-HINT)
 
 
@@ -92,7 +93,7 @@ class Entry:
     role: Role
 
 
-_PARTIAL = (Role.PART, Role.HINT)
+_PARTIAL = frozenset({Role.PART, Role.HINT})
 
 
 class ListedTrack:
@@ -147,7 +148,7 @@ class ListedTrack:
     def all(self, now: float) -> Iterator[Wanted]:
         """As `Track.all`; of segments that are there as a whole the parts are left out."""
         del now
-        yield from self._following(-1, len(self._entries))
+        yield from self._following(-1, len(self._entries), with_whole=True)
 
     def _place(self, wanted: Wanted) -> int | None:
         if wanted.span is not None:
@@ -156,14 +157,15 @@ class ListedTrack:
                 return ranged
         return self._wholes.get(wanted.name)
 
-    def _following(self, at: int, count: int) -> Iterator[Wanted]:
+    def _following(self, at: int, count: int, *, with_whole: bool = False) -> Iterator[Wanted]:
         """Who fetches parts goes on with parts; who fetches segments takes parts only where segments end."""
         takes_parts = at >= 0 and self._entries[at].role in _PARTIAL
+        roles = {Role.INIT} | (_PARTIAL if takes_parts else {Role.SEGMENT}) | ({Role.WHOLE} if with_whole else set())
         last = self._segments[-1] if self._segments else -1
         for place in range(at + 1, len(self._entries)):
             entry = self._entries[place]
-            is_partial = entry.role in _PARTIAL
-            if entry.role is not Role.INIT and is_partial is not (takes_parts or place > last):
+            is_behind = place > last and entry.role in _PARTIAL
+            if entry.role not in roles and not is_behind:
                 continue
             if count == 0:
                 return

@@ -27,7 +27,7 @@ Bases = tuple[tuple[str, ...], ...]
 def mpd_course(data: bytes, locate: Locate) -> Course:
     """Where an MPD leads; raises Malformed, "too_large" beyond the MAX_ constants.
 
-    Left out are Representations without segment addresses in the MPD (SegmentBase) and templates that name a
+    A Representation without segment addresses (SegmentBase) is one object. Left out are templates that name a
     segment in more than one place.
     """
     mpd = read(data, frozenset({"Event"}))
@@ -106,7 +106,7 @@ class _Representation:
         templates = self._inherited("SegmentTemplate")
         if templates:
             return self._templated(templates, locate, bases)
-        return self._listed(lists, locate, bases) if lists else None
+        return self._listed(lists, locate, bases) if lists else self._whole(locate, bases)
 
     def _inherited(self, name: str) -> list[Element]:
         """Innermost first."""
@@ -149,6 +149,18 @@ class _Representation:
             if wanted is not None:
                 entries.append(Entry(wanted, Role.SEGMENT))
         return ListedTrack(entries, self.period.is_live) if entries else None
+
+    def _whole(self, locate: Locate, bases: Bases) -> Track | None:
+        """All of it is at its BaseURL, but perhaps for the init and the index."""
+        information = self._inherited("SegmentBase")
+        entries: list[Entry] = []
+        for name in ("Initialization", "RepresentationIndex"):
+            found = [child for each in information for child in _children(each, name) if child.value("sourceURL")]
+            part = self._init(found[0].value("sourceURL"), found[0].value("range"), locate, bases) if found else None
+            entries += [] if part is None else [Entry(part, Role.INIT)]
+        is_object = any(not chain[-1].endswith("/") for chain in bases)
+        wanted = _wanted(None, None, locate, bases) if is_object else None
+        return ListedTrack([*entries, Entry(wanted, Role.WHOLE)], is_live=False) if wanted else None
 
     def _init(self, reference: str | None, byte_range: str | None, locate: Locate, bases: Bases) -> Wanted | None:
         if reference is None and byte_range is None:

@@ -117,6 +117,20 @@ def test_segment_lists_and_bases() -> None:
     assert after(course, "a/one.mp4", span=(10, 19)) == ["a/one.mp4 20-29"]
 
 
+def test_objects_of_one_piece() -> None:
+    course = mpd(
+        "<AdaptationSet><Representation><BaseURL>v.mp4</BaseURL><SegmentBase indexRange='5-9'>"
+        '<Initialization range="0-4"/></SegmentBase></Representation>'
+        '<Representation><BaseURL>w.mp4</BaseURL><SegmentBase><Initialization sourceURL="/i.mp4" range="0-4"/>'
+        '<RepresentationIndex sourceURL="/w.sidx"/></SegmentBase></Representation></AdaptationSet>'
+        "<AdaptationSet><Representation><BaseURL>en.vtt</BaseURL></Representation></AdaptationSet>"
+        "<AdaptationSet><Representation><BaseURL>folder/</BaseURL></Representation></AdaptationSet>"
+    )
+    assert everything(course) == ["v.mp4", "w.mp4/i.mp4 0-4", "w.mp4/w.sidx", "w.mp4", "en.vtt"]
+    assert after(course, "v.mp4", span=(5, 9)) == []
+    assert after(course, "w.mp4/i.mp4", span=(0, 4)) == ["w.mp4/w.sidx"]  # and not all of the film
+
+
 def test_every_alternative_base_is_a_track() -> None:
     course = mpd(
         "<BaseURL>a/</BaseURL><BaseURL>b/</BaseURL><AdaptationSet><Representation>"
