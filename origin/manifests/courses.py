@@ -45,6 +45,9 @@ class Track(Protocol):
         None when `wanted` is not of this track. What is not available yet at `now` is not among them.
         """
 
+    def beginning(self, count: int, now: float) -> tuple[Wanted, ...]:
+        """The first `count` media objects that are available, and inits they need; empty without any."""
+
     def all(self, now: float) -> Iterator[Wanted]:
         """Everything that is available, in order; perhaps endless for an MPD that says so."""
 
@@ -78,6 +81,7 @@ class Role(Enum):
     INIT = auto()
     SEGMENT = auto()
     PART = auto()
+    WHOLE = auto()  # a film in one piece: it may be huge, and players take ranges of it, so it comes after nothing
     HINT = auto()  # of a part that is not there yet: its request is held until it is (EXT-X-PRELOAD-HINT)
 
 
@@ -89,7 +93,7 @@ class Entry:
     role: Role
 
 
-_PARTIAL = (Role.PART, Role.HINT)
+_PARTIAL = frozenset({Role.PART, Role.HINT})
 
 
 class ListedTrack:
@@ -136,10 +140,15 @@ class ListedTrack:
             at = max(at, ([at, *self._segments])[-EDGE_SEGMENTS:][0] - 1)
         return tuple(self._following(at, count))
 
+    def beginning(self, count: int, now: float) -> tuple[Wanted, ...]:
+        """As `Track.beginning`."""
+        del now
+        return tuple(self._following(-1, count)) if self._segments else ()
+
     def all(self, now: float) -> Iterator[Wanted]:
         """As `Track.all`; of segments that are there as a whole the parts are left out."""
         del now
-        yield from self._following(-1, len(self._entries))
+        yield from self._following(-1, len(self._entries), with_whole=True)
 
     def _place(self, wanted: Wanted) -> int | None:
         if wanted.span is not None:
@@ -148,19 +157,58 @@ class ListedTrack:
                 return ranged
         return self._wholes.get(wanted.name)
 
-    def _following(self, at: int, count: int) -> Iterator[Wanted]:
+    def _following(self, at: int, count: int, *, with_whole: bool = False) -> Iterator[Wanted]:
         """Who fetches parts goes on with parts; who fetches segments takes parts only where segments end."""
         takes_parts = at >= 0 and self._entries[at].role in _PARTIAL
+        roles = {Role.INIT} | (_PARTIAL if takes_parts else {Role.SEGMENT}) | ({Role.WHOLE} if with_whole else set())
         last = self._segments[-1] if self._segments else -1
         for place in range(at + 1, len(self._entries)):
             entry = self._entries[place]
-            is_partial = entry.role in _PARTIAL
-            if entry.role is not Role.INIT and is_partial is not (takes_parts or place > last):
+            is_behind = place > last and entry.role in _PARTIAL
+            if entry.role not in roles and not is_behind:
                 continue
             if count == 0:
                 return
             count -= entry.role is not Role.INIT
             yield entry.wanted
+
+
+class Chain:
+    """Tracks that are played one behind the other."""
+
+    def __init__(self, tracks: Sequence[Track]) -> None:
+        """`tracks` in order."""
+        self._tracks = tuple(tracks)
+
+    @property
+    def folders(self) -> frozenset[str]:
+        """As `Track.folders`."""
+        return frozenset().union(*(track.folders for track in self._tracks))
+
+    @property
+    def size(self) -> int:
+        """As `Track.size`."""
+        return sum(track.size for track in self._tracks)
+
+    def after(self, wanted: Wanted, count: int, now: float) -> tuple[Wanted, ...] | None:
+        """As `Track.after`; where one track ends the next one begins, but none is skipped."""
+        for at, track in enumerate(self._tracks):
+            found = track.after(wanted, count, now)
+            if found is None:
+                continue
+            if len(found) < count and at + 1 < len(self._tracks):
+                found += self._tracks[at + 1].beginning(count - len(found), now)
+            return found
+        return None
+
+    def beginning(self, count: int, now: float) -> tuple[Wanted, ...]:
+        """As `Track.beginning`, of the first track."""
+        return self._tracks[0].beginning(count, now) if self._tracks else ()
+
+    def all(self, now: float) -> Iterator[Wanted]:
+        """As `Track.all`."""
+        for track in self._tracks:
+            yield from track.all(now)
 
 
 def folder_of(name: str) -> str:

@@ -1,4 +1,8 @@
-"""The course of a DASH MPD (ISO/IEC 23009-1): one track per Representation and base."""
+"""The course of a DASH MPD (ISO/IEC 23009-1): one track per Representation and base.
+
+A Representation goes on in the next Period as the one with the same id in the same AdaptationSet (by its id, or
+by its position), as players look for it.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from origin.manifests.base_urls import BaseUrls
-from origin.manifests.courses import Course, Entry, ListedTrack, Locate, Role, Span, Track, Wanted
+from origin.manifests.courses import Chain, Course, Entry, ListedTrack, Locate, Role, Span, Track, Wanted
 from origin.manifests.dash import is_dash_namespace, seconds_of
 from origin.manifests.markup import Element, read
 from origin.manifests.numbered import Estimate, Naming, NumberedTrack, runs_of
@@ -23,25 +27,25 @@ Bases = tuple[tuple[str, ...], ...]
 def mpd_course(data: bytes, locate: Locate) -> Course:
     """Where an MPD leads; raises Malformed, "too_large" beyond the MAX_ constants.
 
-    Left out are Representations without segment addresses in the MPD (SegmentBase) and templates that name a
+    A Representation without segment addresses (SegmentBase) is one object. Left out are templates that name a
     segment in more than one place.
     """
     mpd = read(data, frozenset({"Event"}))
     if mpd.name != "MPD" or not is_dash_namespace(mpd.namespace):
         raise Malformed("not_an_mpd")
     bases = BaseUrls(mpd, data)
-    tracks: list[Track] = []
+    chains: dict[tuple[str, ...], list[Track]] = {}
     room = MAX_REFERENCES
     for representation in _representations(mpd):
         level = bases.level(representation.element)
-        for chain in level.inner if level else ():
+        for at, chain in enumerate(level.inner if level else ()):
             track = representation.track(locate, () if chain == () else (chain,))
             if track is not None:
-                tracks.append(track)
+                chains.setdefault((*representation.identity, str(at)), []).append(track)
                 room -= track.size
-            if room < 0 or len(tracks) > MAX_TRACKS:
+            if room < 0 or len(chains) > MAX_TRACKS:
                 raise Malformed("too_large", "references")
-    return Course(tuple(tracks))
+    return Course(tuple(tracks[0] if len(tracks) == 1 else Chain(tracks) for tracks in chains.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +65,11 @@ def _representations(mpd: Element) -> Iterator[_Representation]:
     for at, element in enumerate(periods):
         following = seconds_of(periods[at + 1], "start") if at + 1 < len(periods) else None
         period = _period(mpd, element, start, following)
-        for adaptation_set in _children(element, "AdaptationSet"):
-            for representation in _children(adaptation_set, "Representation"):
-                yield _Representation(representation, (element, adaptation_set, representation), period)
+        for place, adaptation_set in enumerate(_children(element, "AdaptationSet")):
+            group = adaptation_set.value("id") or f"#{place}"
+            for position, representation in enumerate(_children(adaptation_set, "Representation")):
+                identity = (group, representation.value("id") or f"#{position}")
+                yield _Representation(identity, (element, adaptation_set, representation), period)
         start = start if period.end is None else period.end
 
 
@@ -85,9 +91,14 @@ def _period(mpd: Element, element: Element, start: float, following: float | Non
 class _Representation:
     """A Representation, the levels that it inherits from, and its Period."""
 
-    element: Element
+    identity: tuple[str, str]  # the AdaptationSet's and its own, across Periods
     levels: tuple[Element, ...]
     period: _Period
+
+    @property
+    def element(self) -> Element:
+        """The Representation itself."""
+        return self.levels[-1]
 
     def track(self, locate: Locate, bases: Bases) -> Track | None:
         """Its media; None where the MPD does not say where that is."""
@@ -95,7 +106,7 @@ class _Representation:
         templates = self._inherited("SegmentTemplate")
         if templates:
             return self._templated(templates, locate, bases)
-        return self._listed(lists, locate, bases) if lists else None
+        return self._listed(lists, locate, bases) if lists else self._whole(locate, bases)
 
     def _inherited(self, name: str) -> list[Element]:
         """Innermost first."""
@@ -139,6 +150,18 @@ class _Representation:
                 entries.append(Entry(wanted, Role.SEGMENT))
         return ListedTrack(entries, self.period.is_live) if entries else None
 
+    def _whole(self, locate: Locate, bases: Bases) -> Track | None:
+        """All of it is at its BaseURL, but perhaps for the init and the index."""
+        information = self._inherited("SegmentBase")
+        entries: list[Entry] = []
+        for name in ("Initialization", "RepresentationIndex"):
+            found = [child for each in information for child in _children(each, name) if child.value("sourceURL")]
+            part = self._init(found[0].value("sourceURL"), found[0].value("range"), locate, bases) if found else None
+            entries += [] if part is None else [Entry(part, Role.INIT)]
+        is_object = any(not chain[-1].endswith("/") for chain in bases)
+        wanted = _wanted(None, None, locate, bases) if is_object else None
+        return ListedTrack([*entries, Entry(wanted, Role.WHOLE)], is_live=False) if wanted else None
+
     def _init(self, reference: str | None, byte_range: str | None, locate: Locate, bases: Bases) -> Wanted | None:
         if reference is None and byte_range is None:
             return None
@@ -146,7 +169,7 @@ class _Representation:
 
     def _filled(self, template: str) -> str:
         """A template (§5.3.9.4.4) with what the Representation itself says put in."""
-        identifier, bandwidth = self.element.value("id") or "", self.element.value("bandwidth") or ""
+        identifier, bandwidth = (self.element.value(name) or "" for name in ("id", "bandwidth"))
         return template.replace("$RepresentationID$", identifier).replace("$Bandwidth$", bandwidth)
 
 

@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count as counting
+from itertools import islice
 from math import ceil, floor
 
 from origin.manifests.courses import EDGE_SEGMENTS, Wanted, folder_of
@@ -140,6 +141,12 @@ class NumberedTrack:
                 return None
             first = index + 1
         return tuple(self._wanted(each) for each in range(first, min(first + count, self._available(now))))
+
+    def beginning(self, count: int, now: float) -> tuple[Wanted, ...]:
+        """As `Track.beginning`."""
+        inits = 0 if self._init is None else 1
+        found = tuple(islice(self.all(now), inits + count))
+        return found if len(found) > inits else ()
 
     def all(self, now: float) -> Iterator[Wanted]:
         """As `Track.all`, beginning where the time-shift buffer does."""

@@ -68,10 +68,21 @@ class Ground:
 
     def _below(self, raw_path: str) -> str | None:
         try:
-            target = parse_target(raw_path, (self.mount, *self.mounts))
-        except Refused:
+            target = parse_target(as_sent(raw_path), (self.mount, *self.mounts))
+        except (Refused, UnicodeEncodeError):
             return None
         return target.path if target.mount == self.mount.prefix else None
+
+
+_VISIBLE = "".join(map(chr, range(0x21, 0x7F)))
+
+
+def as_sent(text: str) -> str:
+    """A path or query as clients send it: blanks and what is not ASCII percent-encoded, the rest as it is.
+
+    Raises UnicodeEncodeError for half a character.
+    """
+    return quote(text, safe=_VISIBLE)
 
 
 # Most references in long playlists: a name beside the playlist, in characters that mean the same to everybody.

@@ -144,7 +144,8 @@ class _BrokenError(Exception):
 _BLANKS = re.compile(r"[ \t]*+")
 _KEY = re.compile(r"[A-Za-z*][A-Za-z0-9_.*-]{0,63}+")
 _NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?+(?![0-9A-Za-z.])")
-_STRING = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])*+)"')
+# Structured strings are ASCII; players write others as they are.
+_STRING = re.compile(r'"((?:[ !#-\[\]-~\u00a0-\ud7ff\ue000-\U0010ffff]|\\["\\])*+)"')
 _TOKEN = re.compile(r"[A-Za-z*][!#$%&'*+.^_`|~:/0-9A-Za-z-]*+")
 _BOOLEAN = re.compile(r"\?[01]")
 _ESCAPED = re.compile(r"\\(.)")
@@ -237,8 +238,9 @@ def _of_text(text: str) -> Cmcd | None:
         return None
     values = {key: items[0].value for key, items in entries.items() if items}
     next_range = _byte_range(values.get("nrr"))
+    version = _count(values.get("v")) or 1
     return Cmcd(
-        next_objects=tuple(_next_objects(entries.get("nor", ()), next_range)),
+        next_objects=tuple(_next_objects(entries.get("nor", ()), version, next_range)),
         next_range=next_range,
         object_type=_word(ObjectType, values.get("ot")),
         is_startup=values.get("su") is True,
@@ -255,14 +257,18 @@ def _of_text(text: str) -> Cmcd | None:
         measured_throughput=_count(values.get("mtp")),
         requested_throughput=_count(values.get("rtp")),
         playback_rate=_rate(values.get("pr")),
-        version=_count(values.get("v")) or 1,
+        version=version,
     )
 
 
-def _next_objects(items: tuple[_Item, ...], next_range: ByteRange | None) -> Iterator[NextObject]:
-    """Version 1 has one object and its range in `nrr`, version 2 has a list with ranges as parameters."""
+def _next_objects(items: tuple[_Item, ...], version: int, next_range: ByteRange | None) -> Iterator[NextObject]:
+    """Version 1 has one object, percent-encoded once more, and its range in `nrr`.
+
+    Version 2 has a list of references as they are, with ranges as parameters.
+    """
     for item in items[:MAX_NEXT_OBJECTS]:
-        reference = _decoded(item.value) if isinstance(item.value, str) else None
+        text = item.value if isinstance(item.value, str) else None
+        reference = _decoded(text) if text and version == 1 else text
         if reference:
             yield NextObject(reference, _byte_range(item.parameters.get("r")) or next_range)
 

@@ -15,6 +15,9 @@ from dataclasses import dataclass, field
 from origin.manifests.courses import Course, Span, Wanted, folder_of
 from origin.manifests.upcoming import Ground
 from origin.media.cmcd import NextObject
+from origin.media.kinds import Kind, format_of
+
+_MEDIA = frozenset({Kind.INIT, Kind.SEGMENT, Kind.PART, Kind.SUBTITLE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,7 @@ class Foresight:
     def hinted(self, path: str, hints: Sequence[NextObject], now: float) -> Plan:
         """A player that asks for the object at `path` says what it asks for next (CTA-5004 `nor`).
 
-        Taken is only what is relative and of the same asset. A query is left off: it carries tokens.
+        Taken is only media, named relatively, of the same asset. A query is left off: it carries tokens.
         """
         located = (_located(self.ground, path, hint) for hint in hints[: self.horizon.ahead])
         return self._plan([wanted for wanted in located if wanted is not None], now)
@@ -165,11 +168,11 @@ class Foresight:
 def _located(ground: Ground, path: str, hint: NextObject) -> Wanted | None:
     """What a hint names; None for what is not relative, or of another asset."""
     reference = hint.reference.partition("#")[0].partition("?")[0]
-    head = reference.partition("/")[0]
-    if not head or ":" in head:
+    if not reference or reference.startswith("/"):
         return None
     names = ground.locate(path)(reference, ())
-    if not names or ground.asset_of(names[0]) != ground.asset_of(path):
+    is_media = bool(names) and format_of(names[0]).kind in _MEDIA
+    if not is_media or ground.asset_of(names[0]) != ground.asset_of(path):
         return None
     first, last = hint.range or (0, None)
     # A suffix needs the object's length, and a range of everything is the object.

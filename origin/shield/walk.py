@@ -18,7 +18,7 @@ from typing import TypeVar
 from origin.manifests.courses import Course, Span, Track, Wanted
 from origin.manifests.references import Uri, origin_of, parse_reference
 from origin.manifests.template import Malformed
-from origin.manifests.upcoming import course_of
+from origin.manifests.upcoming import as_sent, course_of
 
 MAX_MANIFEST_BYTES = 8 * 1024 * 1024
 
@@ -109,7 +109,7 @@ class Walk:
 
         await self._each([url], read)
         playlists = [name for course in courses for name in course.playlists]
-        await self._each(dict.fromkeys(playlists), read)
+        await self._each(playlists, read)
         tracks = [track for course in courses for track in course.tracks]
         await self._each(_in_turn(tracks, self._now, self._bounds.limit + 1), self._object)
         return self._summary
@@ -201,12 +201,13 @@ class _Web:
         try:
             uri = reduce(Uri.join, map(parse_reference, (*chain, reference)), self._manifest)
             origin = _origin(uri)
-        except Malformed:
+            path, own_query = as_sent(uri.path), None if uri.query is None else as_sent(uri.query)
+        except (Malformed, UnicodeEncodeError):
             return None
         if origin is None or not (self._follow_hosts or origin == self._home):
             return None
-        query = self._query if uri.query is None and origin == self._home else uri.query
-        return str(Uri(uri.path, uri.scheme, uri.authority, query))
+        query = self._query if own_query is None and origin == self._home else own_query
+        return str(Uri(path, uri.scheme, uri.authority, query))
 
 
 def _origin(uri: Uri) -> str | None:

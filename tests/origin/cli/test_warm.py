@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from origin.cli import run
+from origin.shield.walk import MAX_MANIFEST_BYTES
 from tests.redis_server import free_port
 from tests.stories.gateway import running
 
@@ -125,6 +126,12 @@ def test_redirections_are_followed_with_the_hosts(origin: Origin) -> None:
     assert ("/1.ts", "bytes=0-2") in origin.asked
 
 
+def test_an_endless_manifest(origin: Origin, capsys: pytest.CaptureFixture[str]) -> None:
+    origin.objects = {"/x.m3u8": PLAYLIST + b"#" * MAX_MANIFEST_BYTES}
+    assert run(["warm", f"{origin.url}/x.m3u8", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["failures"][0]["fault"] == "too large for a manifest"
+
+
 @pytest.mark.parametrize("bound", [("--limit", "2"), ("--max-bytes", str(len(PLAYLIST) + 4))])
 def test_bounds(origin: Origin, bound: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["warm", f"{origin.url}/x.m3u8", "--concurrency", "1", *bound]) == 1
@@ -157,19 +164,33 @@ def test_what_is_no_url(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err.startswith("headgate: the URL is http://")
 
 
-async def test_a_signed_title_through_the_gateway(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    async with running(tmp_path) as gateway:
-        gateway.put("film/x.m3u8", b"#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nv/hd.m3u8\n")
-        gateway.put(
-            "film/v/hd.m3u8", b"#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXTINF:6,\n1.ts\n#EXTINF:6,\n2.ts\n#EXT-X-ENDLIST\n"
-        )
-        gateway.put("film/v/1.ts", b"one")
-        gateway.put("film/v/2.ts", b"two")
+FILM = {
+    "film/x.m3u8": b"#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nv/hd.m3u8\n",
+    "film/v/hd.m3u8": b"#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXTINF:6,\n1.m4s\n#EXTINF:6,\n2.m4s\n#EXT-X-ENDLIST\n",
+    "film/x.mpd": b"""<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" mediaPresentationDuration="PT12S">
+<Period><AdaptationSet>
+<SegmentTemplate duration="6" media="$RepresentationID$/$Number$.m4s"/><Representation id="v"/>
+</AdaptationSet></Period></MPD>""",
+    "film/v/1.m4s": b"one",
+    "film/v/2.m4s": b"two",
+}
+
+
+@pytest.mark.parametrize("propagate", ["query", "define", "path", "cookie"])
+async def test_signed_titles_through_the_gateway(
+    tmp_path: Path, propagate: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mount = {"prefix": "/vod", "storage": "file:media", "access": "signed", "keys": "main", "propagate": propagate}
+    cors = {"origins": [], "credentials": True}  # what a cookie needs
+    async with running(tmp_path, [{**mount, "cors": cors}]) as gateway:
+        for path, data in FILM.items():
+            gateway.put(path, data)
         token = gateway.token()
-        url = f"http://127.0.0.1:{gateway.where.public_port}/vod/film/x.m3u8"
-        assert await asyncio.to_thread(run, ["warm", f"{url}?token={token}"]) == 0
-        told = capsys.readouterr()
-        assert "4 objects, " in told.out
-        assert token not in told.out + told.err
-        assert await asyncio.to_thread(run, ["warm", url, "--json"]) == 1  # without a token
-        assert json.loads(capsys.readouterr().out)["objects"] == 0
+        for name, count in (("x.m3u8", 4), ("x.mpd", 3)):
+            url = f"http://127.0.0.1:{gateway.where.public_port}/vod/film/{name}"
+            assert await asyncio.to_thread(run, ["warm", f"{url}?token={token}"]) == 0
+            told = capsys.readouterr()
+            assert f"{count} objects, " in told.out
+            assert token not in told.out + told.err
+            assert await asyncio.to_thread(run, ["warm", url, "--json"]) == 1  # without a token
+            assert json.loads(capsys.readouterr().out)["objects"] == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from origin.manifests.courses import Course, Entry, ListedTrack, Role, Wanted, folder_of
+from origin.manifests.courses import Chain, Course, Entry, ListedTrack, Role, Wanted, folder_of
 
 NOW = 0.0
 
@@ -20,6 +20,22 @@ def test_a_course_asks_the_track_that_has_it() -> None:
     assert course.after(Wanted("t/1"), 5, NOW) is None
     assert course.folders == {"v", "a"}
     assert course.size == 5
+
+
+def test_where_a_track_ends_the_next_one_begins() -> None:
+    init = Entry(Wanted("i"), Role.INIT)
+    second = ListedTrack([init, *(Entry(Wanted(name), Role.SEGMENT) for name in ("3", "4"))], is_live=False)
+    chain = Chain((listed("1", "2"), second, listed("5")))
+    assert chain.after(Wanted("1"), 1, NOW) == (Wanted("2"),)
+    assert chain.after(Wanted("1"), 2, NOW) == (Wanted("2"), Wanted("i"), Wanted("3"))
+    assert chain.after(Wanted("2"), 2, NOW) == (Wanted("i"), Wanted("3"), Wanted("4"))
+    assert chain.after(Wanted("2"), 5, NOW) == (Wanted("i"), Wanted("3"), Wanted("4"))
+    assert chain.after(Wanted("5"), 2, NOW) == ()
+    assert chain.after(Wanted("6"), 2, NOW) is None
+    assert [wanted.name for wanted in chain.all(NOW)] == ["1", "2", "i", "3", "4", "5"]
+    assert chain.beginning(1, NOW) == (Wanted("1"),)
+    assert (chain.size, chain.folders) == (6, frozenset([""]))
+    assert Chain(()).beginning(1, NOW) == ListedTrack([init], is_live=False).beginning(1, NOW) == ()
 
 
 def test_a_track_of_nothing() -> None:

@@ -80,6 +80,14 @@ def test_a_timeline_without_an_end() -> None:
     assert everything(mpd(TIMELINE.format(media="$Time$", steps='<S d="10"/><S d="20" r="-1"/>'), "")) == ["0"]
 
 
+def test_a_count_that_is_whole_but_for_the_arithmetic() -> None:
+    assert 142.08 * 25 / 96 > 37
+    template = '<SegmentTemplate timescale="25" duration="96" media="$Number$"/>'
+    body = f"<AdaptationSet><Representation>{template}</Representation></AdaptationSet>"
+    assert len(everything(mpd(body, 'mediaPresentationDuration="PT142.08S"'))) == 37
+    assert len(everything(mpd(body, 'mediaPresentationDuration="PT142.09S"'))) == 38
+
+
 def test_the_live_edge() -> None:
     live = 'type="dynamic" availabilityStartTime="2026-01-01T00:00:00Z" timeShiftBufferDepth="PT8S"'
     start = 1_767_225_600
@@ -109,6 +117,20 @@ def test_segment_lists_and_bases() -> None:
     assert after(course, "a/one.mp4", span=(10, 19)) == ["a/one.mp4 20-29"]
 
 
+def test_objects_of_one_piece() -> None:
+    course = mpd(
+        "<AdaptationSet><Representation><BaseURL>v.mp4</BaseURL><SegmentBase indexRange='5-9'>"
+        '<Initialization range="0-4"/></SegmentBase></Representation>'
+        '<Representation><BaseURL>w.mp4</BaseURL><SegmentBase><Initialization sourceURL="/i.mp4" range="0-4"/>'
+        '<RepresentationIndex sourceURL="/w.sidx"/></SegmentBase></Representation></AdaptationSet>'
+        "<AdaptationSet><Representation><BaseURL>en.vtt</BaseURL></Representation></AdaptationSet>"
+        "<AdaptationSet><Representation><BaseURL>folder/</BaseURL></Representation></AdaptationSet>"
+    )
+    assert everything(course) == ["v.mp4", "w.mp4/i.mp4 0-4", "w.mp4/w.sidx", "w.mp4", "en.vtt"]
+    assert after(course, "v.mp4", span=(5, 9)) == []
+    assert after(course, "w.mp4/i.mp4", span=(0, 4)) == ["w.mp4/w.sidx"]  # and not all of the film
+
+
 def test_every_alternative_base_is_a_track() -> None:
     course = mpd(
         "<BaseURL>a/</BaseURL><BaseURL>b/</BaseURL><AdaptationSet><Representation>"
@@ -126,6 +148,27 @@ def test_periods_follow_each_other() -> None:
     )
     course = mpd_course(text.encode(), as_written)
     assert everything(course) == ["one-1", "one-2", "two-1", "two-2", "two-3"]
+    assert after(course, "one-1") == ["one-2", "two-1"]
+    assert after(course, "one-2") == ["two-1", "two-2"]
+
+
+def test_the_same_representation_goes_on_in_the_next_period() -> None:
+    def period(name: str, *groups: str) -> str:
+        names = f'initialization="{name}-$RepresentationID$" media="{name}-$RepresentationID$-$Number$"'
+        template = f'<SegmentTemplate duration="5" {names}/>'
+        sets = (
+            f'<AdaptationSet id="{group}">{template}<Representation id="{group}"/></AdaptationSet>' for group in groups
+        )
+        return f'<Period duration="PT5S">{"".join(sets)}</Period>'
+
+    course = mpd_course(f"<MPD>{period('x', 'v', 'a')}{period('y', 'a', 'v', 't')}</MPD>".encode(), as_written)
+    assert after(course, "x-v-1") == ["y-v", "y-v-1"]
+    assert after(course, "x-a-1") == ["y-a", "y-a-1"]
+    assert after(course, "y-t-1") == []
+    live = 'type="dynamic" availabilityStartTime="2026-01-01T00:00:00Z"'
+    course = mpd_course(f"<MPD {live}>{period('x', 'v')}{period('y', 'v')}</MPD>".encode(), as_written)
+    assert after(course, "x-v-1", 1_767_225_606) == []
+    assert after(course, "x-v-1", 1_767_225_610) == ["y-v", "y-v-1"]
 
 
 @pytest.mark.parametrize(

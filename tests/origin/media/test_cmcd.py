@@ -79,7 +79,30 @@ def test_lists_and_parameters_of_version_2() -> None:
     found = said('v=2,br=(3200;v 128;a),nor=("2.m4s";r="0-99" "a%2Fb.m4s"),sta=p,ts=1760000000000,com.example-x="y"')
     assert found is not None
     assert (found.version, found.encoded_bitrate) == (2, 3200)
-    assert found.next_objects == (NextObject("2.m4s", (0, 99)), NextObject("a/b.m4s"))
+    assert found.next_objects == (NextObject("2.m4s", (0, 99)), NextObject("a%2Fb.m4s"))
+
+
+def test_what_another_implementation_writes() -> None:
+    """As encoded by @svta/common-media-library 0.18.1."""
+    second = of_query(
+        "CMCD=bl%3D21300%2Cbr%3D3200%2Cbs%2Ccid%3D%22faec5fc2%20%5C%22x%5C%5Cy%22%2Ccom.example-a%3D%22b%3Bc%2Cd%22"
+        "%2Cnor%3D(%22a%20b.m4s%22%3Br%3D%220-99%22%20%22..%2Ftrack%20%C3%A4.m4v%3Fx%3D1%26y%22)%2Cot%3Dv%2Cpr%3D1.08"
+        "%2Csf%3Dh%2Cst%3Dv%2Csu%2Ctb%3D6000%2Cv%3D2"
+    )
+    assert second is not None
+    assert second.content_id == 'faec5fc2 "x\\y'
+    assert second.next_objects == (NextObject("a b.m4s", (0, 99)), NextObject("../track ä.m4v?x=1&y"))
+    first = of_fields(
+        [
+            ("CMCD-Request", 'bl=21300,com.example-a="b;c,d",nor="..%2Ftrack%20%C3%A4.m4v%3Fx%3D1%26y",nrr="12-34",su'),
+            ("CMCD-Object", "br=3200,d=4004,ot=v,tb=6000"),
+            ("CMCD-Status", "bs,rtp=12000"),
+            ("CMCD-Session", 'cid="faec5fc2 \\"x\\\\y",pr=1.08,sf=h,sid="6e2fb550",st=v'),
+        ]
+    )
+    assert first is not None
+    assert first.next_objects == (NextObject("../track ä.m4v?x=1&y", (12, 34)),)
+    assert (first.content_id, first.session_id, first.is_starved) == ('faec5fc2 "x\\y', "6e2fb550", True)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +135,7 @@ def test_what_makes_no_sense_is_not_said(text: str) -> None:
         "br=1.",
         'sid="open',
         'sid="a\\b"',
-        'sid="ä"',
+        'sid="\x7f"',
         'sid="a\nb"',
         'nor=("a"',
         'nor=("a""b")',

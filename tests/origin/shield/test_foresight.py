@@ -93,6 +93,14 @@ def test_the_manifests_of_which_nothing_is_heard_are_forgotten() -> None:
     assert known.is_news("a/x.m3u8", playlist(1, 2), NOW)
 
 
+def test_nothing_is_left_of_what_is_forgotten() -> None:
+    known = foresight(remembered_seconds=50)
+    for number in range(5):
+        learn(known, f"{number}/x.m3u8", playlist(1, 2), NOW + number * 51)
+    assert set(known._by_folder) == {"4"}
+    assert known._references == 2
+
+
 def test_references_are_bounded_and_old_manifests_go() -> None:
     known = foresight(max_references=5, remembered_seconds=50)
     learn(known, "a/x.m3u8", playlist(1, 2, 3))
@@ -130,6 +138,9 @@ def test_what_was_wanted_is_remembered_within_bounds() -> None:
         ("", None),
         ("..", None),
         ("a\\b", None),
+        ("3.key", None),
+        ("x.m3u8", None),
+        ("3", None),
         ("\ud800", None),
         ("..%2f3.ts", None),
     ],

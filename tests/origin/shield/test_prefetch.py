@@ -129,6 +129,15 @@ async def test_only_so_many_in_a_second() -> None:
         assert set(it.cache.begun) == {"a/1.ts", "a/2.ts", "a/11.ts", "a/12.ts"}
 
 
+async def test_a_quiet_time_saves_nothing_up() -> None:
+    async with scene(replace(LIMITS, per_second=2.0)) as it:
+        it.clock.advance(100.0)
+        it.prefetcher.served("a/x.m3u8", playlist(20))
+        it.prefetcher.asked("a/0.ts")
+        it.prefetcher.asked("a/10.ts")
+        assert (it.counts[Event.SCHEDULED], it.counts[Event.DROPPED]) == (2, 4)
+
+
 async def test_what_waits_too_long_is_not_fetched_any_more() -> None:
     async with scene(replace(LIMITS, concurrency=1)) as it:
         it.prefetcher.served("a/x.m3u8", playlist(9))
@@ -174,14 +183,20 @@ async def test_a_long_playlist_is_read_aside() -> None:
     assert len(data) > READ_ASIDE_BYTES
     async with scene() as it:
         it.cache.gate.set()
+        tasks = len(asyncio.all_tasks())
         it.prefetcher.served("a/x.m3u8", data)
         it.prefetcher.served("a/x.m3u8", data)
+        assert len(asyncio.all_tasks()) == tasks + 1
         it.prefetcher.asked("a/0.ts")
         assert it.counts == {}  # it is not known yet
         while not it.counts:
             it.prefetcher.asked("a/0.ts")
             await asyncio.sleep(0)
         await it.until(Event.WARMED, 3)
+        it.prefetcher.served("a/x.m3u8", data.replace(b"\n9.ts", b"\nnine.ts"))
+        while "a/nine.ts" not in it.cache.begun:
+            it.prefetcher.asked("a/8.ts")
+            await asyncio.sleep(0)
 
 
 async def test_close_stops_everything() -> None:

@@ -84,7 +84,7 @@ MPD = """<MPD mediaPresentationDuration="PT12S"><Period><AdaptationSet>
 async def test_an_mpd() -> None:
     site = Site({"/f/x.mpd": MPD})
     summary = await site.walk(f"{HOME}/f/x.mpd")
-    assert site.places[1:] == ["/f/i?t=a&x=%20", "/f/01ä.m4s?t=a&x=%20", "/f/02ä.m4s?t=a&x=%20"]
+    assert site.places[1:] == ["/f/i?t=a&x=%20", "/f/01%C3%A4.m4s?t=a&x=%20", "/f/02%C3%A4.m4s?t=a&x=%20"]
     assert summary.is_complete
 
 
