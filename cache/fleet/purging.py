@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 TOPIC = "purges"
 _LARGEST_MESSAGE = 32 * 1024  # bytes; what is longer is read from Redis
 LOOK_EVERY = 0.4  # seconds between two looks at the file, and at a Redis that is owed something
-_LOOK_AT_REDIS_EVERY = 5.0  # otherwise: the bus tells of changes, this is for messages that get lost
+_LOOK_AT_REDIS_EVERY = 15.0  # otherwise: the bus tells of changes, this is for messages that get lost
 
 
 class Bus(Protocol):

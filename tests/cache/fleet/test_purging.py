@@ -191,7 +191,7 @@ class TestFleet:
             await here.desk.purge([A])
             assert await there.desk.catch_up()
             assert there.verdict() is NONE, "Redis is not asked each time"
-            clock.advance(6)
+            clock.advance(16)
             assert await there.desk.catch_up()
             assert there.verdict() is HARD
 
@@ -246,7 +246,7 @@ class TestFleet:
             assert first == second
             assert not any(node.desk.is_pending for node in nodes)
             published = hall.published
-            clock.advance(6)
+            clock.advance(16)
             for node in nodes:
                 assert await node.desk.catch_up()
             assert hall.published == published, "there is nothing more to say"
