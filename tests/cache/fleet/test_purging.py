@@ -195,6 +195,17 @@ class TestFleet:
             assert await there.desk.catch_up()
             assert there.verdict() is HARD
 
+    async def test_who_hears_again_reads_what_it_missed(self, redis_server: RedisServer, clock: Clock) -> None:
+        hall = Hall()
+        async with fleet_of(redis_server, clock, hall) as (here, there):
+            assert await there.desk.catch_up()
+            hall.is_open = False
+            await here.desk.purge([A])
+            hall.reopen()
+            assert there.owes()
+            assert await there.desk.catch_up()
+            assert there.verdict() is HARD
+
     async def test_it_is_told_when_redis_is_back(self, redis_server: RedisServer, clock: Clock) -> None:
         hall = Hall()
         async with fleet_of(redis_server, clock, hall) as (here, there):
