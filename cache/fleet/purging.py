@@ -27,6 +27,7 @@ _log = logging.getLogger(__name__)
 TOPIC = "purges"
 _LARGEST_MESSAGE = 32 * 1024  # bytes; what is longer is read from Redis
 LOOK_EVERY = 0.4  # seconds between two looks at the file, and at a Redis that is owed something
+_MOST_DROPPED = 100_000  # what is forgotten of it is dropped again when it is read again
 _LOOK_AT_REDIS_EVERY = 15.0  # otherwise: the bus tells of changes, this is for messages that get lost
 
 
@@ -150,8 +151,8 @@ class PurgeDesk:
         self._new_id = new_id
         self._fleet = fleet
         self._file = file
-        self._dropped_from_store: list[Purge] = []  # what may still be in Redis and is no longer here
-        self._dropped_from_file: list[Purge] = []
+        self._dropped_from_store: dict[Purge, None] = {}  # what may still be in Redis and is no longer here
+        self._dropped_from_file: dict[Purge, None] = {}
         self._is_owed = fleet is not None  # to read, or to tell
         self._is_unsaved = False
         self._next_look = float("-inf")
@@ -175,11 +176,12 @@ class PurgeDesk:
         purges = tuple(_purge(one, now, f"{name}.{number}", number) for number, one in enumerate(wanted))
         self._apply(purges, Source.HERE)
         try:
+            fleet = await self._tell(purges)
             await self._save()
-            return Receipt(name, purges, await self._tell(purges))
         except BaseException:  # whoever asked does not wait any longer; it is in force, so the others are to know
             self._owe()
             raise
+        return Receipt(name, purges, fleet)
 
     async def catch_up(self) -> bool:
         """Learn from the file and from Redis, and tell them what they do not know; whether both could be had.
@@ -187,10 +189,11 @@ class PurgeDesk:
         Before the first request is served, and then by `follow`. Whatever is not there is not waited for.
         """
         async with self._catching_up:
+            is_agreed = await self._catch_up_with_redis()
             is_read = await self._read_file()
             await self._save()
             self._recorder.purges_held(len(self._table), is_pending=self._is_owed)
-            return await self._catch_up_with_redis() and is_read and not self._is_unsaved
+            return is_agreed and is_read and not self._is_unsaved
 
     async def follow(self) -> None:
         """Keep up, for ever: whatever goes wrong once may go well the next time."""
@@ -223,10 +226,11 @@ class PurgeDesk:
         dropped = self._table.apply(news, self._clock(), is_news=is_news)
         if self._file is not None:
             self._is_unsaved |= bool(dropped) or (bool(news) and source is not Source.FILE)
-            self._dropped_from_file += dropped
-        if self._fleet is not None and dropped:
-            self._dropped_from_store += dropped
-            self._owe()
+            _remember(self._dropped_from_file, dropped)
+        if self._fleet is not None:
+            _remember(self._dropped_from_store, dropped)
+            if dropped or (news and source is Source.FILE):
+                self._owe()
         if news:
             self._recorder.purges_applied(source, len(news))
 
@@ -270,13 +274,12 @@ class PurgeDesk:
     async def _agree(self, bus: Bus, store: RedisPurges) -> None:
         found = await store.read()
         self._apply(found, Source.STORE)
-        await self._save()
         there = {field_of(one): one.at for one in found}
         missing = [one for one in self._table if there.get(field_of(one), -1.0) < one.at]
         dropped = list(self._dropped_from_store)
         if missing or dropped:
             await store.write(missing, dropped)
-            del self._dropped_from_store[: len(dropped)]
+            _forget(self._dropped_from_store, dropped)
             bus.publish(TOPIC, packed(()))
 
     async def _read_file(self) -> bool:
@@ -309,7 +312,7 @@ class PurgeDesk:
                 self._is_unsaved = True
                 raise
             else:
-                del self._dropped_from_file[: len(merge.dropped)]
+                _forget(self._dropped_from_file, merge.dropped)
                 self._apply(merge.unknown, Source.FILE)
 
     def _say(self, fault: str | None) -> None:
@@ -329,3 +332,14 @@ def _purge(wanted: Wanted, now: float, name: str, number: int) -> Purge:
     except PurgeMeaningless as error:
         raise PurgeMeaningless(f"item {number} ({wanted.scope}): {error}") from None
     return Purge(wanted.scope, value, wanted.is_soft, now, name)
+
+
+def _remember(purges: dict[Purge, None], more: Iterable[Purge]) -> None:
+    purges.update(dict.fromkeys(more))
+    while len(purges) > _MOST_DROPPED:
+        del purges[next(iter(purges))]
+
+
+def _forget(purges: dict[Purge, None], those: Iterable[Purge]) -> None:
+    for one in those:
+        purges.pop(one, None)
