@@ -25,9 +25,11 @@ from cache.purges import Purge, PurgeMeaningless, PurgeTable, Scope, canonical
 _log = logging.getLogger(__name__)
 
 TOPIC = "purges"
+_REDIS, _FILE = "Redis", "the file"
 _LARGEST_MESSAGE = 32 * 1024  # bytes; what is longer is read from Redis
 LOOK_EVERY = 0.4  # seconds between two looks at the file, and at a Redis that is owed something
 _MOST_DROPPED = 100_000  # what is forgotten of it is dropped again when it is read again
+_MOST_PASSED = 10_000
 _LOOK_AT_REDIS_EVERY = 15.0  # otherwise: the bus tells of changes, this is for messages that get lost
 
 
@@ -143,14 +145,22 @@ class PurgeDesk:
         new_id: Callable[[], str],
         fleet: tuple[Bus, RedisPurges] | None = None,
         file: PurgeFile | None = None,
+        pass_on: Callable[[Sequence[Purge]], None] = lambda _purges: None,
     ) -> None:
-        """`clock` gives Unix seconds, `new_id` a word that nobody else gives."""
+        """`clock` gives Unix seconds, `new_id` a word that nobody else gives.
+
+        `pass_on` is told of what was issued here, for the caches in front, once the other nodes have been told: what
+        an edge fetches again from a node that does not know yet is old. It is quick and never raises, and is told
+        once more of what the others could not be told at first.
+        """
         self._table = table
         self._recorder = recorder
         self._clock = clock
         self._new_id = new_id
         self._fleet = fleet
         self._file = file
+        self._pass_on = pass_on
+        self._passed_early: list[Purge] = []
         self._dropped_from_store: dict[Purge, None] = {}  # what may still be in Redis and is no longer here
         self._dropped_from_file: dict[Purge, None] = {}
         self._is_owed = fleet is not None  # to read, or to tell
@@ -159,7 +169,7 @@ class PurgeDesk:
         self._wake = asyncio.Event()
         self._catching_up = asyncio.Lock()
         self._saving = asyncio.Lock()
-        self._is_away = False
+        self._away: set[str] = set()
         if fleet is not None:
             fleet[0].subscribe(TOPIC, self._heard)
             fleet[0].on_reconnected(self._owe)
@@ -177,10 +187,14 @@ class PurgeDesk:
         self._apply(purges, Source.HERE)
         try:
             fleet = await self._tell(purges)
-            await self._save()
         except BaseException:  # whoever asked does not wait any longer; it is in force, so the others are to know
             self._owe()
             raise
+        finally:
+            self._pass_on(purges)
+            if self._is_owed:
+                self._passed_early = [*self._passed_early, *purges][-_MOST_PASSED:]
+        await self._save()
         return Receipt(name, purges, fleet)
 
     async def catch_up(self) -> bool:
@@ -243,7 +257,7 @@ class PurgeDesk:
             await store.write(purges)
             is_kept = True
         except PurgesUnavailable as error:
-            self._say(str(error))
+            self._say(_REDIS, str(error))
             is_kept = False
         message = packed(purges)
         bus.publish(TOPIC, message if len(message) <= _LARGEST_MESSAGE else packed(()))
@@ -262,13 +276,16 @@ class PurgeDesk:
                 await self._agree(bus, store)
         except PurgesUnavailable as error:
             self._is_owed = True
-            self._say(str(error))
+            self._say(_REDIS, str(error))
             return False
         except BaseException:
             self._is_owed = True
             raise
         self._next_look = self._clock() + _LOOK_AT_REDIS_EVERY
-        self._say(None)
+        self._say(_REDIS, None)
+        passed, self._passed_early = self._passed_early, []
+        if passed:
+            self._pass_on(passed)
         return True
 
     async def _agree(self, bus: Bus, store: RedisPurges) -> None:
@@ -288,10 +305,12 @@ class PurgeDesk:
         try:
             data = await self._file.read()
         except OSError as error:
-            _log.warning("the file of purges cannot be read: %s", error.strerror)
+            self._say(_FILE, error.strerror or type(error).__name__)
             return False
         if data:
             self._apply(await asyncio.to_thread(unpacked, data), Source.FILE)
+        if not self._is_unsaved:
+            self._say(_FILE, None)
         return True
 
     async def _save(self) -> None:
@@ -307,23 +326,25 @@ class PurgeDesk:
                 await self._file.rewrite(merge)
             except OSError as error:
                 self._is_unsaved = True
-                _log.warning("the file of purges cannot be written: %s", error.strerror)
+                self._say(_FILE, error.strerror or type(error).__name__)
             except BaseException:
                 self._is_unsaved = True
                 raise
             else:
+                self._say(_FILE, None)
                 _forget(self._dropped_from_file, merge.dropped)
                 self._apply(merge.unknown, Source.FILE)
 
-    def _say(self, fault: str | None) -> None:
+    def _say(self, where: str, fault: str | None) -> None:
         """Log a change between there and away, once."""
-        if (fault is not None) is self._is_away:
+        if (fault is not None) is (where in self._away):
             return
-        self._is_away = fault is not None
         if fault is None:
-            _log.info("purges are shared with the fleet again")
+            self._away.discard(where)
+            _log.info("purges are kept in %s again", where)
         else:
-            _log.error("purges are not shared with the fleet: %s", fault)
+            self._away.add(where)
+            _log.error("purges are not kept in %s: %s", where, fault)
 
 
 def _purge(wanted: Wanted, now: float, name: str, number: int) -> Purge:
