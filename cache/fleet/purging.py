@@ -25,9 +25,12 @@ from cache.purges import Purge, PurgeMeaningless, PurgeTable, Scope, canonical
 _log = logging.getLogger(__name__)
 
 TOPIC = "purges"
+_REDIS, _FILE = "Redis", "the file"
 _LARGEST_MESSAGE = 32 * 1024  # bytes; what is longer is read from Redis
 LOOK_EVERY = 0.4  # seconds between two looks at the file, and at a Redis that is owed something
-_LOOK_AT_REDIS_EVERY = 5.0  # otherwise: the bus tells of changes, this is for messages that get lost
+_MOST_DROPPED = 100_000  # what is forgotten of it is dropped again when it is read again
+_MOST_PASSED = 10_000
+_LOOK_AT_REDIS_EVERY = 15.0  # otherwise: the bus tells of changes, this is for messages that get lost
 
 
 class Bus(Protocol):
@@ -142,23 +145,31 @@ class PurgeDesk:
         new_id: Callable[[], str],
         fleet: tuple[Bus, RedisPurges] | None = None,
         file: PurgeFile | None = None,
+        pass_on: Callable[[Sequence[Purge]], None] = lambda _purges: None,
     ) -> None:
-        """`clock` gives Unix seconds, `new_id` a word that nobody else gives."""
+        """`clock` gives Unix seconds, `new_id` a word that nobody else gives.
+
+        `pass_on` is told of what was issued here, for the caches in front, once the other nodes have been told: what
+        an edge fetches again from a node that does not know yet is old. It is quick and never raises, and is told
+        once more of what the others could not be told at first.
+        """
         self._table = table
         self._recorder = recorder
         self._clock = clock
         self._new_id = new_id
         self._fleet = fleet
         self._file = file
-        self._dropped_from_store: list[Purge] = []  # what may still be in Redis and is no longer here
-        self._dropped_from_file: list[Purge] = []
+        self._pass_on = pass_on
+        self._passed_early: list[Purge] = []
+        self._dropped_from_store: dict[Purge, None] = {}  # what may still be in Redis and is no longer here
+        self._dropped_from_file: dict[Purge, None] = {}
         self._is_owed = fleet is not None  # to read, or to tell
         self._is_unsaved = False
         self._next_look = float("-inf")
         self._wake = asyncio.Event()
         self._catching_up = asyncio.Lock()
         self._saving = asyncio.Lock()
-        self._is_away = False
+        self._away: set[str] = set()
         if fleet is not None:
             fleet[0].subscribe(TOPIC, self._heard)
             fleet[0].on_reconnected(self._owe)
@@ -175,11 +186,16 @@ class PurgeDesk:
         purges = tuple(_purge(one, now, f"{name}.{number}", number) for number, one in enumerate(wanted))
         self._apply(purges, Source.HERE)
         try:
-            await self._save()
-            return Receipt(name, purges, await self._tell(purges))
+            fleet = await self._tell(purges)
         except BaseException:  # whoever asked does not wait any longer; it is in force, so the others are to know
             self._owe()
             raise
+        finally:
+            self._pass_on(purges)
+            if self._is_owed:
+                self._passed_early = [*self._passed_early, *purges][-_MOST_PASSED:]
+        await self._save()
+        return Receipt(name, purges, fleet)
 
     async def catch_up(self) -> bool:
         """Learn from the file and from Redis, and tell them what they do not know; whether both could be had.
@@ -187,10 +203,11 @@ class PurgeDesk:
         Before the first request is served, and then by `follow`. Whatever is not there is not waited for.
         """
         async with self._catching_up:
+            is_agreed = await self._catch_up_with_redis()
             is_read = await self._read_file()
             await self._save()
             self._recorder.purges_held(len(self._table), is_pending=self._is_owed)
-            return await self._catch_up_with_redis() and is_read and not self._is_unsaved
+            return is_agreed and is_read and not self._is_unsaved
 
     async def follow(self) -> None:
         """Keep up, for ever: whatever goes wrong once may go well the next time."""
@@ -223,10 +240,11 @@ class PurgeDesk:
         dropped = self._table.apply(news, self._clock(), is_news=is_news)
         if self._file is not None:
             self._is_unsaved |= bool(dropped) or (bool(news) and source is not Source.FILE)
-            self._dropped_from_file += dropped
-        if self._fleet is not None and dropped:
-            self._dropped_from_store += dropped
-            self._owe()
+            _remember(self._dropped_from_file, dropped)
+        if self._fleet is not None:
+            _remember(self._dropped_from_store, dropped)
+            if dropped or (news and source is Source.FILE):
+                self._owe()
         if news:
             self._recorder.purges_applied(source, len(news))
 
@@ -239,7 +257,7 @@ class PurgeDesk:
             await store.write(purges)
             is_kept = True
         except PurgesUnavailable as error:
-            self._say(str(error))
+            self._say(_REDIS, str(error))
             is_kept = False
         message = packed(purges)
         bus.publish(TOPIC, message if len(message) <= _LARGEST_MESSAGE else packed(()))
@@ -258,25 +276,27 @@ class PurgeDesk:
                 await self._agree(bus, store)
         except PurgesUnavailable as error:
             self._is_owed = True
-            self._say(str(error))
+            self._say(_REDIS, str(error))
             return False
         except BaseException:
             self._is_owed = True
             raise
         self._next_look = self._clock() + _LOOK_AT_REDIS_EVERY
-        self._say(None)
+        self._say(_REDIS, None)
+        passed, self._passed_early = self._passed_early, []
+        if passed:
+            self._pass_on(passed)
         return True
 
     async def _agree(self, bus: Bus, store: RedisPurges) -> None:
         found = await store.read()
         self._apply(found, Source.STORE)
-        await self._save()
         there = {field_of(one): one.at for one in found}
         missing = [one for one in self._table if there.get(field_of(one), -1.0) < one.at]
         dropped = list(self._dropped_from_store)
         if missing or dropped:
             await store.write(missing, dropped)
-            del self._dropped_from_store[: len(dropped)]
+            _forget(self._dropped_from_store, dropped)
             bus.publish(TOPIC, packed(()))
 
     async def _read_file(self) -> bool:
@@ -285,10 +305,12 @@ class PurgeDesk:
         try:
             data = await self._file.read()
         except OSError as error:
-            _log.warning("the file of purges cannot be read: %s", error.strerror)
+            self._say(_FILE, error.strerror or type(error).__name__)
             return False
         if data:
             self._apply(await asyncio.to_thread(unpacked, data), Source.FILE)
+        if not self._is_unsaved:
+            self._say(_FILE, None)
         return True
 
     async def _save(self) -> None:
@@ -304,23 +326,25 @@ class PurgeDesk:
                 await self._file.rewrite(merge)
             except OSError as error:
                 self._is_unsaved = True
-                _log.warning("the file of purges cannot be written: %s", error.strerror)
+                self._say(_FILE, error.strerror or type(error).__name__)
             except BaseException:
                 self._is_unsaved = True
                 raise
             else:
-                del self._dropped_from_file[: len(merge.dropped)]
+                self._say(_FILE, None)
+                _forget(self._dropped_from_file, merge.dropped)
                 self._apply(merge.unknown, Source.FILE)
 
-    def _say(self, fault: str | None) -> None:
+    def _say(self, where: str, fault: str | None) -> None:
         """Log a change between there and away, once."""
-        if (fault is not None) is self._is_away:
+        if (fault is not None) is (where in self._away):
             return
-        self._is_away = fault is not None
         if fault is None:
-            _log.info("purges are shared with the fleet again")
+            self._away.discard(where)
+            _log.info("purges are kept in %s again", where)
         else:
-            _log.error("purges are not shared with the fleet: %s", fault)
+            self._away.add(where)
+            _log.error("purges are not kept in %s: %s", where, fault)
 
 
 def _purge(wanted: Wanted, now: float, name: str, number: int) -> Purge:
@@ -329,3 +353,14 @@ def _purge(wanted: Wanted, now: float, name: str, number: int) -> Purge:
     except PurgeMeaningless as error:
         raise PurgeMeaningless(f"item {number} ({wanted.scope}): {error}") from None
     return Purge(wanted.scope, value, wanted.is_soft, now, name)
+
+
+def _remember(purges: dict[Purge, None], more: Iterable[Purge]) -> None:
+    purges.update(dict.fromkeys(more))
+    while len(purges) > _MOST_DROPPED:
+        del purges[next(iter(purges))]
+
+
+def _forget(purges: dict[Purge, None], those: Iterable[Purge]) -> None:
+    for one in those:
+        purges.pop(one, None)

@@ -47,6 +47,7 @@ class Pace:
     longest_wait: float = 60.0  # whatever the edge asks for
     calls_at_once: int = 4  # to one edge
     most_waiting: int = 20_000  # purges for one edge
+    settle: float = 1.0  # seconds in which all nodes come to know; what an edge fetches before may be old
 
 
 class EdgePusher:
@@ -94,6 +95,7 @@ class EdgePusher:
         """Bring what comes, for ever."""
         while True:
             await self._news.wait()
+            await self._sleep(self._pace.settle)
             self._news.clear()
             purges, self._waiting = tuple(self._waiting), deque()
             try:

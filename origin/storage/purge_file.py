@@ -2,36 +2,52 @@
 
 from __future__ import annotations
 
-import asyncio
+import errno
 import fcntl
 import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
+
+from origin.storage.blocking import BlockingCalls
+from origin.storage.store import StoreUnavailable
 
 _LARGEST = 64 * 2**20  # bytes; what is larger is nothing of ours
+T = TypeVar("T")
 _Stamp = tuple[int, int, int]
 
 
 class PurgeFileOnDisk:
     """A `cache.fleet.purging.PurgeFile`.
 
-    Beside it lies `<name>.lock`, which is empty and stays: who rewrites the file holds it. Works in threads of the
-    loop's own; a disk that hangs makes purges slow and nothing else.
+    Beside it lies `<name>.lock`, which is empty and stays: who rewrites the file holds it. Works in a thread of its
+    own; a disk that hangs makes purges slow and nothing else.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, timeout_seconds: float = 5.0) -> None:
         """The file need not be there, its directory must."""
         self._path = path
+        self._calls = BlockingCalls("purges", threads=1, timeout_seconds=timeout_seconds)
         self._last: _Stamp | None = None
 
     async def read(self) -> bytes | None:
         """See `PurgeFile`."""
-        return await asyncio.to_thread(self._read)
+        return await self._run(self._read)
 
     async def rewrite(self, change: Callable[[bytes], bytes]) -> None:
         """See `PurgeFile`. `change` runs in another thread."""
-        await asyncio.to_thread(self._rewrite, change)
+        await self._run(lambda: self._rewrite(change))
+
+    def close(self) -> None:
+        """Take no more calls; idempotent."""
+        self._calls.close()
+
+    async def _run(self, call: Callable[[], T]) -> T:
+        try:
+            return await self._calls.run(call)
+        except StoreUnavailable as error:
+            raise TimeoutError(errno.ETIMEDOUT, str(error)) from None
 
     def _read(self) -> bytes | None:
         try:

@@ -189,6 +189,15 @@ def test_the_newest_takes_the_place_of_the_older() -> None:
     assert made.verdict("/a", (), NOW + 2) is SOFT, "it has been heard of just now, whatever its clock says"
 
 
+@pytest.mark.parametrize("is_soft", [True, False])
+def test_an_older_one_that_is_read_later_takes_nothing_back(is_soft: bool) -> None:
+    made = PurgeTable(longest_lifetime=1000)
+    made.apply([purge(Scope.URL, "/a", NOW + 500, is_soft=is_soft)], NOW + 500, is_news=True)
+    made.apply([purge(Scope.URL, "/a", NOW, is_soft=is_soft)], NOW + 600, is_news=False)
+    assert made.verdict("/a", (), NOW + 500) is (SOFT if is_soft else HARD)
+    assert made.apply([], NOW + 1400, is_news=False) == []
+
+
 def test_old_records_go() -> None:
     made = PurgeTable(longest_lifetime=100)
     soft, hard = purge(Scope.PREFIX, "/a*", NOW), purge(Scope.PREFIX, "/a*", NOW + 60, is_soft=False)
@@ -198,6 +207,7 @@ def test_old_records_go() -> None:
     assert made.verdict("/ab", (), NOW) is HARD
     assert made.apply([], NOW + 161, is_news=False) == [hard]
     assert (len(made), made.verdict("/ab", (), NOW)) == (0, NONE)
+    assert made._lengths == {}
     assert made.apply([soft], NOW + 161, is_news=False) == [soft]
     assert len(made) == 0
 
@@ -235,6 +245,17 @@ def test_another_nodes_folded_purge_takes_its_urls_along() -> None:
     gone = here.apply([folded], NOW + 21, is_news=True)
     assert {one.id for one in gone} == {one.id for one in dropped}
     assert {one.id for one in here} == {one.id for one in there}
+
+
+def test_a_folded_purge_takes_nothing_along_that_means_more() -> None:
+    late, hard = purge(Scope.URL, "/vod/late", NOW), purge(Scope.URL, "/vod/hard", NOW, is_soft=False)
+    made = PurgeTable(mounts=("/vod",))
+    made.apply([late, hard], NOW + 1000, is_news=True)
+    folded = purge(Scope.PREFIX, "/vod", NOW + 1, name=f"folded:soft:{NOW + 1!r}:/vod")
+    assert made.apply([folded], NOW + 1000, is_news=False) == []
+    assert made.verdict("/vod/late", (), NOW + 500) is SOFT
+    assert made.verdict("/vod/hard", (), NOW + 500) is HARD
+    assert made.verdict("/vod/x", (), NOW + 500) is NONE
 
 
 _SEGMENT = st.sampled_from(["a", "b", "ab"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -48,18 +48,16 @@ class Site:
 
     def application(self, *, is_caching: bool = True) -> web.Application:
         names = count()
-        desk = PurgeDesk(self.table, Silent(), clock=self.clock, new_id=lambda: f"p{next(names)}")
-
-        def pass_on(purges: Sequence[Purge]) -> None:
-            self.passed += purges
-
+        desk = PurgeDesk(
+            self.table, Silent(), clock=self.clock, new_id=lambda: f"p{next(names)}", pass_on=self.passed.extend
+        )
         application = web.Application()
         ledger = Ledger(MemoryLedger(self.clock), Metrics(Vocabulary(), "0"), clock=self.clock, monotonic=self.clock)
         keys = {
             "operator": ApiKey("operator", DIGEST, frozenset({Permission.PURGE})),
             "other": ApiKey("other", OTHER_DIGEST, frozenset({Permission.SIGN, Permission.REVOKE})),
         }
-        purging = Purging(desk, pass_on) if is_caching else None
+        purging = Purging(desk) if is_caching else None
         add_control(application, Signers((), {}), RevocationDesk(ledger, ["/vod"]), ApiKeys(keys), purging)
         return application
 

@@ -153,6 +153,7 @@ async def test_too_many_that_wait_are_dropped_oldest_first(tally: Tally) -> None
             await asyncio.sleep(0)
 
     await running_while(work(), one)
+    assert tally.slept == [1.0], "for the other nodes to know"
     assert [call.url for call in asked] == ["http://edge/2", "http://edge/3", "http://edge/4"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import subprocess
 import sys
 from pathlib import Path
@@ -75,6 +76,19 @@ async def test_without_its_directory_it_is_an_os_error(path: Path) -> None:
     assert await file.read() is None
     with pytest.raises(OSError, match="absent"):
         await file.rewrite(lambda _: b"one")
+
+
+async def test_a_disk_that_hangs_is_an_os_error(path: Path) -> None:
+    file, other = PurgeFileOnDisk(path, timeout_seconds=0.1), PurgeFileOnDisk(path)
+    with path.with_name("purges.json.lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(TimeoutError, match="too long"):
+            await file.rewrite(lambda _: b"one")
+    await other.rewrite(lambda before: before + b"two")
+    assert path.read_bytes().endswith(b"two")
+    file.close()
+    with pytest.raises(OSError, match="closed"):
+        await file.read()
 
 
 async def test_processes_that_write_at_once_lose_nothing(path: Path) -> None:
