@@ -7,7 +7,7 @@ import contextlib
 import logging
 import sys
 import time
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,9 +19,12 @@ from auth import DIALECTS, Accepted, Carriage, Gate, KeyRing, Realm, Transport, 
 from auth import Policy as TokenPolicy
 from cache import Cache, MemoryTier
 from cache import Policy as TierPolicy
+from cache.fleet.leases import Leases
 from cache.l2_redis import RedisLimits, RedisSecondTier
+from cache.purges import Purge
 from origin import __version__, settings
 from origin.control.api_keys import ApiKey, ApiKeys, Permission
+from origin.control.purges import Purging
 from origin.control.revocations import RevocationDesk
 from origin.control.routes import add_control
 from origin.control.signing import Signer, Signers
@@ -33,6 +36,7 @@ from origin.edge.mount import Mount
 from origin.edge.pages import Pages, keys_page, time_page
 from origin.edge.playback import Playback
 from origin.edge.rate_limit import RateLimit
+from origin.fleet import open_fleet, redis_tls
 from origin.keyrings import source_of
 from origin.keystore.content_keys import ContentKeyFile
 from origin.keystore.fault import KeystoreError
@@ -53,12 +57,16 @@ from origin.serving.forwarded import TrustedProxies
 from origin.serving.geo import GeoDatabase
 from origin.serving.inbound import read_request
 from origin.serving.observe import Observer
+from origin.shield.recorder import Event as ShieldEvent
 from origin.shields import open_shields
 from origin.storage.observed import Operation, Result
 from origin.storage.store import StoreError
 from origin.telemetry.access_log import AccessLog
 from origin.telemetry.metrics import Metrics, Vocabulary
 from origin.telemetry.redaction import redactor
+from origin.telemetry.upstream_metrics import UpstreamVocabulary
+from origin.upstream.observed import Result as UpstreamResult
+from origin.upstream.origin_server import Trouble
 
 _log = logging.getLogger(__name__)
 
@@ -88,9 +96,10 @@ async def open_runtime(configured: settings.Settings, pages: Pages | None = None
     async with contextlib.AsyncExitStack() as stack:
         metrics = Metrics(_vocabulary(configured), __version__)
         rings = await _open_rings(configured, stack)
-        cache = await _open_cache(configured, metrics, stack)
+        fleet = open_fleet(configured, metrics.upstream, _pass_on_nothing, stack)
+        cache = await _open_cache(configured, metrics, fleet.leases, stack)
         content_keys = await _open_content_keys(configured)
-        shields = await open_shields(configured, rings, metrics.upstream, stack)
+        shields = await open_shields(configured, rings, fleet, metrics.upstream, stack)
         fittings = Fittings(content_keys, metrics, shields)
         mounts = [open_mount(one, protection_of(one, configured, rings), fittings, stack) for one in configured.mount]
         manifests = Manifests(cache, metrics.manifest_refused)
@@ -123,12 +132,18 @@ async def open_runtime(configured: settings.Settings, pages: Pages | None = None
             _measure_lag(metrics),
             _measure_key_rings(rings, configured, metrics),
             ledger.follow(),
+            *(job() for job in fleet.jobs),
         )
+        await fleet.desk.catch_up()
         await stack.enter_async_context(_running(*jobs))
         admin = admin_application(metrics, health)
         desk = RevocationDesk(ledger, [mount.prefix for mount in configured.mount])
-        add_control(admin, _signers(configured, mounts), desk, _api_keys(configured))
+        add_control(admin, _signers(configured, mounts), desk, _api_keys(configured), Purging(fleet.desk))
         yield Runtime(handler, admin, health, metrics, ledger)
+
+
+def _pass_on_nothing(_purges: Sequence[Purge]) -> None:
+    """No edges to be told."""
 
 
 async def _open_edge_facts(configured: settings.Settings, stack: contextlib.AsyncExitStack) -> EdgeFacts:
@@ -152,11 +167,17 @@ def _vocabulary(configured: settings.Settings) -> Vocabulary:
         ledger_decisions=frozenset(Decision),
         ledger_operations=frozenset(StoreOperation),
         key_rings=frozenset(configured.keyrings),
+        upstream=UpstreamVocabulary(
+            mounts=frozenset(mount.prefix for mount in configured.mount),
+            results=frozenset({*UpstreamResult, *Trouble}),
+            troubles=frozenset(Trouble),
+            events=frozenset(ShieldEvent),
+        ),
     )
 
 
 async def _open_cache(
-    configured: settings.Settings, metrics: Metrics, stack: contextlib.AsyncExitStack
+    configured: settings.Settings, metrics: Metrics, leases: Leases, stack: contextlib.AsyncExitStack
 ) -> Cache[Manifest]:
     url = configured.cache.redis
     second: RedisSecondTier | None = None
@@ -166,6 +187,7 @@ async def _open_cache(
             prefix=configured.cache.namespace,
             limits=RedisLimits(budget_seconds=configured.cache.redis_timeout_seconds),
             recorder=metrics,
+            tls=redis_tls(configured),
         )
         stack.push_async_callback(second.close)
     cache = Cache(
@@ -175,6 +197,7 @@ async def _open_cache(
         time.time,
         TierPolicy(source_trouble=(StoreError,)),
         metrics,
+        leases,
     )
     stack.push_async_callback(cache.close)
     return cache
@@ -189,6 +212,7 @@ async def _open_ledger(configured: settings.Settings, metrics: Metrics, stack: c
             prefix=configured.cache.namespace,
             budget_seconds=configured.cache.redis_timeout_seconds,
             clock=time.time,
+            tls=redis_tls(configured),
         )
     ledger = Ledger(store, metrics, clock=time.time, monotonic=time.monotonic)
     stack.push_async_callback(ledger.close)

@@ -20,13 +20,14 @@ from origin.edge.lifetimes import CachePolicy
 from origin.edge.manifest import MAX_MANIFEST_BYTES
 from origin.edge.pulled import ask_for
 from origin.edge.upstream import Upstream
+from origin.fleet import FleetParts, judge_by
 from origin.httpcache.policy import Policy
-from origin.httpcache.reuse import Purged
 from origin.keystore.rings import KeyRings
 from origin.shield.manifests import ShieldReader
 from origin.shield.places import Place
 from origin.shield.pulls import Pulls
 from origin.shield.recorder import Event
+from origin.shield.sharing import Fleet
 from origin.shield.shelf import Shelf
 from origin.shield.shield import Judge, Rules, Shield
 from origin.storage.bucket_client import BucketOptions
@@ -35,6 +36,7 @@ from origin.telemetry.upstream_metrics import UpstreamMetrics
 from origin.upstream.bucket import BucketOrigin
 from origin.upstream.http_config import HttpOriginConfig
 from origin.upstream.http_origin import HttpOrigin
+from origin.upstream.observed import Fetched, ObservedOrigin
 from origin.upstream.origin_server import OriginServer, Trouble
 from origin.upstream.outgoing import Additions, Forwarding, Signing
 
@@ -77,6 +79,7 @@ class Shields:
 
     shelf: Shelf
     judge: Judge
+    fleet: Fleet
     metrics: UpstreamMetrics
     signing_key: Callable[[str], Key]  # of a key ring
 
@@ -85,26 +88,68 @@ class Shields:
         if not is_pulled(mount):
             return None
         upstream = self._upstream(mount)
-        return open_behind(mount, upstream, self.shelf, self.judge, policy, self.metrics, stack)
+        observed = ObservedOrigin(upstream, partial(_observed, self.metrics, mount.prefix), clock=time.monotonic)
+        return self._open_behind(mount, observed, policy, stack)
 
     def _upstream(self, mount: settings.Mount) -> OriginServer:
         if mount.storage.startswith("http"):
             return http_origin(mount, None if (ring := mount.upstream.sign_keys) is None else self.signing_key(ring))
         return BucketOrigin(open_bucket(mount.storage, bucket_options(mount)))
 
+    def _open_behind(
+        self, mount: settings.Mount, upstream: OriginServer, policy: CachePolicy, stack: AsyncExitStack
+    ) -> Behind:
+        recorder = _MountRecorder(self.metrics, mount.prefix)
+        rules = rules_of(mount)
+        largest = mount.upstream.max_bytes
+        pulls = Pulls(upstream, self.shelf, rules.policy, time.time, recorder, largest, self.fleet)
+        is_http = mount.storage.startswith("http")
+        place = Place(mount.prefix, mount.storage if is_http else "bucket://bucket")
+        shield = Shield(pulls, self.shelf, place, rules, self.judge, recorder)
+        behind = Upstream(
+            shield=shield,
+            is_http=is_http,
+            keeps_query=is_http and mount.upstream.query == "keep",
+            methods=frozenset(mount.upstream.methods),
+            max_body=mount.upstream.max_request_bytes,
+            own_fields=frozenset({mount.edge.header.lower()}),
+            tags=mount.shield.tags,
+        )
+        ask = partial(ask_for, mount.prefix, behind, policy)
+        stack.push_async_callback(upstream.close)
+        stack.push_async_callback(pulls.close)
+        return Behind(behind, ShieldReader(shield, upstream, ask, time.time, MAX_MANIFEST_BYTES))
+
+
+def rules_of(mount: settings.Mount) -> Rules:
+    """By what rules a mount's answers are kept."""
+    shield = mount.shield
+    return Rules(
+        Policy(
+            targets=shield.targets,
+            default_negative_seconds=dict.fromkeys((404, 410), shield.negative_seconds),
+            heuristic_max_seconds=shield.heuristic_seconds,
+            honour_request=shield.request_directives,
+            stale_if_error_default=shield.stale_if_error_seconds,
+        ),
+        shield.slice_bytes,
+    )
+
 
 async def open_shields(
-    configured: settings.Settings, rings: KeyRings, metrics: UpstreamMetrics, stack: AsyncExitStack
+    configured: settings.Settings, rings: KeyRings, fleet: FleetParts, metrics: UpstreamMetrics, stack: AsyncExitStack
 ) -> Shields | None:
     """None when every mount has a directory."""
     if not any(map(is_pulled, configured.mount)):
         return None
     shelf = await open_shelf(configured, metrics, stack)
-    return Shields(shelf, _never_purged, metrics, partial(_signing_key, rings))
+    coalescing = Fleet(fleet.leases, fleet.relay)
+    return Shields(shelf, judge_by(fleet.purges), coalescing, metrics, partial(_signing_key, rings))
 
 
-def _never_purged(_url: str, _tags: tuple[str, ...], _stored_at: float) -> Purged:
-    return Purged.NONE
+def _observed(metrics: UpstreamMetrics, mount: str, fetched: Fetched) -> None:
+    metrics.asked(mount, fetched.result.value, fetched.first_byte_seconds)
+    metrics.received(mount, fetched.body_bytes)
 
 
 async def open_shelf(configured: settings.Settings, metrics: UpstreamMetrics, stack: AsyncExitStack) -> Shelf:
@@ -121,49 +166,6 @@ async def open_shelf(configured: settings.Settings, metrics: UpstreamMetrics, st
     store = await DiskStore.open(directory, limits, time.time, metrics)
     stack.push_async_callback(store.close)
     return Shelf(store)
-
-
-def open_behind(
-    mount: settings.Mount,
-    upstream: OriginServer,
-    shelf: Shelf,
-    judge: Judge,
-    policy: CachePolicy,
-    metrics: UpstreamMetrics,
-    stack: AsyncExitStack,
-) -> Behind:
-    """What stands in front of `upstream`, which is closed with it."""
-    recorder = _MountRecorder(metrics, mount.prefix)
-    shielded = mount.shield
-    rules = Rules(
-        Policy(
-            targets=shielded.targets,
-            default_negative_seconds=dict.fromkeys((404, 410), shielded.negative_seconds),
-            heuristic_max_seconds=shielded.heuristic_seconds,
-            honour_request=shielded.request_directives,
-            stale_if_error_default=shielded.stale_if_error_seconds,
-        ),
-        shielded.slice_bytes,
-    )
-    pulls = Pulls(upstream, shelf, rules.policy, time.time, recorder, mount.upstream.max_bytes)
-    is_http = mount.storage.startswith("http")
-    base = mount.storage if is_http else "bucket://bucket"
-    shield = Shield(pulls, shelf, Place(mount.prefix, base), rules, judge, recorder)
-    behind = Upstream(
-        shield=shield,
-        is_http=is_http,
-        keeps_query=is_http and mount.upstream.query == "keep",
-        methods=frozenset(mount.upstream.methods),
-        max_body=mount.upstream.max_request_bytes,
-        own_fields=frozenset({mount.edge.header.lower()}),
-        tags=shielded.tags,
-    )
-    reader = ShieldReader(
-        shield, upstream, partial(ask_for, mount.prefix, behind, policy), time.time, MAX_MANIFEST_BYTES
-    )
-    stack.push_async_callback(upstream.close)
-    stack.push_async_callback(pulls.close)
-    return Behind(behind, reader)
 
 
 def bucket_options(mount: settings.Mount) -> BucketOptions:

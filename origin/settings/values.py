@@ -13,14 +13,15 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo, WithJsonSchema
 
+from cache.errors import BadRedisUrl
+from cache.redis_url import parse_redis_url
+
 _SIZE = re.compile(r"([0-9]{1,15})\s*([KMG]i?)?B?")
 _UNITS = {None: 1, "K": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 _HOST_NAME = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*")
 _AUTHORITY = re.compile(r"([a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*|\[[0-9a-f:.]{2,45}\])(:[0-9]{1,5})?")
 _PREFIX = re.compile(r"/|(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
 _BUCKET = re.compile(r"(?:s3|gs|az)://[a-z0-9][a-z0-9._-]{1,62}(?:/[A-Za-z0-9._~!$&'()*+,;=:@/-]*)?")
-_REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
-_REDIS_DATABASE = re.compile(r"(/[0-9]{0,9})?")
 _METHOD = re.compile(r"[A-Z][A-Z-]{0,31}")
 _OWN_METHODS = {"GET", "HEAD", "OPTIONS", "CONNECT", "TRACE", "PURGE"}
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
@@ -89,17 +90,12 @@ def _prefix(value: str) -> str:
 
 
 def _redis_url(value: SecretStr) -> SecretStr:
-    text = value.get_secret_value()
-    scheme = next((known for known in _REDIS_SCHEMES if text.startswith(known)), None)
-    if scheme is None or text == scheme:
-        raise ValueError("should be a redis://, rediss:// or unix:// URL")
+    if value.get_secret_value().endswith("://"):
+        raise ValueError("should name a host, such as redis://redis.example:6379/0")
     try:
-        parts = urlsplit(text)
-        is_sound = parts.port != 0 and (scheme == "unix://" or _REDIS_DATABASE.fullmatch(parts.path) is not None)
-    except ValueError:
-        is_sound = False
-    if not is_sound:
-        raise ValueError("should be a URL such as redis://:password@redis.example:6379/0")
+        parse_redis_url(value.get_secret_value(), None)
+    except BadRedisUrl as error:
+        raise ValueError(f"should be a URL such as redis://:password@redis.example:6379/0: {error}") from None
     return value
 
 

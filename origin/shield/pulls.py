@@ -8,6 +8,8 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 
 from cache.disk.errors import DiskError
+from cache.fleet.leases import Lease, kept
+from cache.fleet.relay import Followed
 from cache.flights import Flights
 from origin.http.fields import Fields, combined, without
 from origin.httpcache.combining import may_combine, part_of
@@ -20,13 +22,17 @@ from origin.httpcache.updating import freshened, is_match_for
 from origin.shield.asked import Asked
 from origin.shield.landing import Failure, Landed, Landing, Single
 from origin.shield.recorder import Event, Recorder
-from origin.shield.shelf import Arriving, Kept, Shelf
+from origin.shield.relayed import Relayed
+from origin.shield.sharing import Fleet, Run, Shifted, pack_head, unpack_head
+from origin.shield.shelf import Arriving, Kept, Shelf, same_variant
 from origin.upstream.origin_server import Incoming, OriginServer, Outgoing, Trouble, UpstreamError
 
 _log = logging.getLogger(__name__)
 
 # The body of an upstream's 5xx that is passed on; a longer one is cut off with its connection.
 _FAILURE_BYTES = 64 * 1024
+# How often a node waits for another one's pull before it does its own.
+_TURNS = 2
 _SAYS_LIFETIME = ("Cache-Control", "Expires", "Pragma")
 _CONDITIONAL = frozenset(
     {"if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "if-range", "range", "content-type"}
@@ -58,20 +64,25 @@ class Pulls:
         clock: Callable[[], float],
         recorder: Recorder,
         largest: int,
+        fleet: Fleet | None = None,
     ) -> None:
-        """`clock` gives Unix seconds; a body of more than `largest` bytes is passed on and not kept."""
+        """`clock` gives Unix seconds; a body of more than `largest` bytes is passed on and not kept.
+
+        With a `fleet`, what nobody has is pulled by one node.
+        """
         self._upstream = upstream
         self._shelf = shelf
         self._policy = policy
         self._clock = clock
         self._recorder = recorder
         self._largest = largest
+        self._fleet = fleet
         self._flights = Flights[str, Landing]()
         self._pumps: set[asyncio.Task[None]] = set()
 
     async def join(self, asked: Asked, wish: Wish) -> tuple[Landing, bool]:
         """What the pull for this URL and range comes to, and whether this call began it. Raises `UpstreamError`."""
-        return await self._flights.join(_flight(asked, wish), lambda: self.pull(asked, wish))
+        return await self._flights.join(_flight(asked, wish), lambda: self._led(asked, wish))
 
     def launch(self, asked: Asked, wish: Wish) -> None:
         """Begin that pull and let nobody wait for it."""
@@ -119,6 +130,77 @@ class Pulls:
         for pump in tuple(self._pumps):
             pump.cancel()
         await asyncio.gather(*self._pumps, return_exceptions=True)
+
+    async def _led(self, asked: Asked, wish: Wish) -> Landing:
+        """A pull that no other node does at the same time.
+
+        Each node validates what it has by itself: a 304 tells the others nothing about what they have.
+        """
+        fleet = self._fleet
+        if fleet is None or (wish.stored is not None and wish.range is None):
+            return await self.pull(asked, wish)
+        name = _flight(asked, wish)
+        for _ in range(_TURNS):
+            lease = await fleet.leases.acquire(name)
+            if lease is not None:
+                return await self._lead(asked, wish, name, lease)
+            followed = await fleet.follow_or_wait(name)
+            landing = None if followed is None else await self._follow(asked, wish, followed)
+            if landing is not None:
+                return landing
+        return await self.pull(asked, wish)
+
+    async def _lead(self, asked: Asked, wish: Wish, name: str, lease: Lease) -> Landing:
+        is_done: bool | None = False
+        try:
+            async with kept(lease):
+                landing = await self.pull(asked, wish)
+            if isinstance(landing, Landed) and landing.arriving is not None:
+                self._own(self._share(name, lease, landing, landing.arriving))
+                return landing
+            # What is for one viewer alone, each node pulls by itself, at once.
+            is_done = None if isinstance(landing, Single) else not isinstance(landing, Failure)
+        except BaseException:
+            await asyncio.shield(lease.release(False))
+            raise
+        await lease.release(is_done)
+        return landing
+
+    async def _share(self, name: str, lease: Lease, landing: Landed, arriving: Arriving) -> None:
+        """Hold the lease while the body arrives, and pass it on to those who wait."""
+        run = Run(arriving.fill.length, arriving.start, arriving.stop)
+        relay = None if self._fleet is None else self._fleet.relay
+        sharing: asyncio.Task[None] | None = None
+        if relay is not None and not lease.is_local:
+            head = pack_head(landing.stored, landing.status, run)
+            body = Shifted(arriving.fill, run)
+            sharing = asyncio.create_task(relay.share(name, lease.fence, head, body, run.size))
+        try:
+            async with kept(lease):
+                await arriving.ended.wait()
+            await lease.release(arriving.fill.is_saved)
+            if sharing is not None:
+                await sharing
+        finally:
+            if sharing is not None:
+                sharing.cancel()
+                await asyncio.gather(sharing, return_exceptions=True)
+
+    async def _follow(self, asked: Asked, wish: Wish, followed: Followed) -> Landing | None:
+        """The response that another node pulls; None when it is of no use here."""
+        told = unpack_head(followed)
+        if told is None:
+            return None
+        stored, status, run = told
+        if not same_variant(stored, asked.fields):
+            return None
+        try:
+            arriving = await self._place(asked, wish, stored, run, is_part=status == 206)
+        except (DiskError, UpstreamError):
+            return None
+        self._recorder.happened(Event.RELAYED)
+        self._own(self._pump(arriving, Relayed(followed, stored, status)))
+        return Landed(arriving.key, arriving.stored, stored, status, arriving)
 
     async def _alone(self, asked: Asked, wish: Wish) -> Landing:
         try:
@@ -184,7 +266,7 @@ class Pulls:
         if run is None or (run.size is not None and run.size > self._largest):
             return Single.of(_as_received(stored, incoming), "range" if run is None else "too_large", incoming)
         try:
-            arriving = await self._place(asked, wish, stored, run)
+            arriving = await self._place(asked, wish, stored, run, is_part=stored.status == 206)
         except DiskError as error:
             self._recorder.happened(Event.NOT_KEPT)
             return Single.of(_as_received(stored, incoming), error.reason, incoming)
@@ -192,21 +274,21 @@ class Pulls:
         received = replace(arriving.stored, fields=_shown(arriving.stored, incoming))
         return Landed(arriving.key, arriving.stored, received, stored.status, arriving)
 
-    async def _place(self, asked: Asked, wish: Wish, stored: StoredResponse, run: _Run) -> Arriving:
-        if stored.status != 206:
+    async def _place(self, asked: Asked, wish: Wish, stored: StoredResponse, run: Run, *, is_part: bool) -> Arriving:
+        if not is_part:
             return await self._shelf.begin(asked, stored, run.length)
         stop = run.start if run.stop is None else run.stop
         if wish.stored is None:
             whole = replace(stored, status=200, fields=without(stored.fields, {"content-range", "content-length"}))
             return await self._shelf.begin(asked, whole, run.length, run.start, stop)
-        kept = await self._shelf.at(wish.key)
+        kept_one = await self._shelf.at(wish.key)
         try:
-            if not isinstance(kept, Kept) or not may_combine(kept.stored, stored.status, stored.fields):
+            if not isinstance(kept_one, Kept) or not _is_of(kept_one.stored, stored):
                 raise UpstreamError(Trouble.CHANGED, "a range of another version")
-            return await self._shelf.extend(kept, run.start, stop)
+            return await self._shelf.extend(kept_one, run.start, stop)
         finally:
-            if isinstance(kept, Kept):
-                kept.release()
+            if isinstance(kept_one, Kept):
+                kept_one.release()
 
     async def _pump(self, arriving: Arriving, incoming: Incoming) -> None:
         """From the upstream to the shelf, to the end; what breaks is not kept, and its followers see that it broke."""
@@ -240,18 +322,11 @@ class Pulls:
         task.add_done_callback(self._pumps.discard)
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """Which bytes of a body come."""
-
-    length: int | None  # of all of it
-    start: int = 0
-    stop: int | None = None
-
-    @property
-    def size(self) -> int | None:
-        stop = self.length if self.stop is None else self.stop
-        return None if stop is None else stop - self.start
+def _is_of(known: StoredResponse, part: StoredResponse) -> bool:
+    """Whether a part may be joined to what is known (RFC 9111 §3.4)."""
+    if part.status == 206:
+        return may_combine(known, part.status, part.fields)
+    return known.etag is not None and not known.etag.weak and known.etag == part.etag
 
 
 def _flight(asked: Asked, wish: Wish) -> str:
@@ -259,14 +334,14 @@ def _flight(asked: Asked, wish: Wish) -> str:
     return f"{asked.key} {wish.range or ''}"
 
 
-def _run_of(wish: Wish, incoming: Incoming, stored: StoredResponse) -> _Run | None:
+def _run_of(wish: Wish, incoming: Incoming, stored: StoredResponse) -> Run | None:
     """None for a part that cannot be kept: nobody knows of how much, or several parts at once."""
     if stored.status != 206:
-        return _Run(incoming.length)
+        return Run(incoming.length)
     part = part_of(206, incoming.fields)
     if part is None or part.span is None or part.complete_length is None or wish.range is None:
         return None
-    return _Run(part.complete_length, part.span.start, part.span.stop)
+    return Run(part.complete_length, part.span.start, part.span.stop)
 
 
 def incoming_fields(stored: StoredResponse, incoming: Incoming) -> Fields:

@@ -67,7 +67,7 @@ class Rules:
     slice_bytes: int
 
 
-# Whether what is kept under a public URL, with these tags and since then, has been purged.
+# Whether what is kept under a public URL, with these tags and from a pull that began then, has been purged.
 Judge = Callable[[str, tuple[str, ...], float], Purged]
 
 
@@ -154,7 +154,7 @@ class Shield:
 
     def _decide(self, asked: Asked, found: Found | None, now: float) -> Decision:
         stored = None if found is None else found.stored
-        purged = Purged.NONE if stored is None else self._judge(asked.url, stored.tags, stored.received_at)
+        purged = Purged.NONE if stored is None else self._judge(asked.url, stored.tags, stored.requested_at)
         return decide(asked.method, asked.fields, stored, now, self._policy, purged=purged)
 
     async def _serve(self, asked: Asked, found: Found, age: float, ttl: float, now: float) -> Answered:
@@ -242,6 +242,8 @@ class Shield:
                 # Whoever caused the pull gets the fields too that no-cache keeps from all others.
                 shown = replace(arriving, stored=landing.received) if is_mine else arriving
                 return await self._arriving(asked, shown, forward, landing.status, now, is_mine=is_mine)
+            case Landed(arriving=None):
+                return await self._found_meanwhile(asked, forward, now)
             case Failure(stored=stored, body=body):
                 status = CacheStatus(CACHE_NAME, forward, forward_status=stored.status, collapsed=not is_mine)
                 outcome = Outcome.MISS if is_mine else Outcome.COLLAPSED
@@ -252,6 +254,14 @@ class Shield:
             case Single() if is_mine and (incoming := landing.claim()) is not None:
                 await incoming.close()
         return await self._alone(asked, await self._pulls.pass_on(asked), forward)
+
+    async def _found_meanwhile(self, asked: Asked, forward: Forward, now: float) -> Answered:
+        """What another pull has just brought or validated."""
+        found = await self._find(asked)
+        if found is None:
+            return await self._alone(asked, await self._pulls.pass_on(asked), forward)
+        status = CacheStatus(CACHE_NAME, forward=forward, ttl=self._ttl(found, now), collapsed=True)
+        return self._reply(asked, found, status, current_age(found.stored, now), now, Outcome.COLLAPSED)
 
     async def _arriving(
         self, asked: Asked, arriving: Arriving, forward: Forward, upstream_status: int, now: float, *, is_mine: bool

@@ -194,7 +194,14 @@ FLEET_EVENTS = Declaration(
     ("event",),
 )
 PURGES = Declaration(
-    "headgate_purges_total", MetricType.COUNTER, "Purges applied in this process, by scope and mode.", ("scope", "mode")
+    "headgate_purges_total",
+    MetricType.COUNTER,
+    "Purges that came in force in this process, by how it came to know of them.",
+    ("source",),
+)
+PURGES_HELD = Declaration("headgate_purges_in_force", MetricType.GAUGE, "Purges that what is kept is judged by.")
+PURGES_PENDING = Declaration(
+    "headgate_purges_pending", MetricType.GAUGE, "1 while the fleet may not know of all purges, because Redis is away."
 )
 EDGE_PURGES = Declaration(
     "headgate_edge_purges_total",
@@ -260,6 +267,8 @@ DECLARATIONS = (
     DISK_EVENTS,
     FLEET_EVENTS,
     PURGES,
+    PURGES_HELD,
+    PURGES_PENDING,
     EDGE_PURGES,
     MANIFESTS_REFUSED,
     ACCESS_LOG_DROPPED,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from cache.disk.outcome import DiskEvent
+from cache.fleet.purging import Source
 from cache.fleet.record import FleetEvent
 from cache.outcome import Outcome
 from origin.telemetry import declarations as declared
@@ -24,13 +25,12 @@ class UpstreamVocabulary:
     results: Collection[str] = ()  # of requests to upstreams
     troubles: Collection[str] = ()
     events: Collection[str] = ()  # of shields
-    scopes: Collection[str] = ()  # of purges
     edges: Collection[str] = ()
     edge_results: Collection[str] = ()
 
 
 class UpstreamMetrics:
-    """These metrics of one process. It is also the disk cache's and the fleet's recorder."""
+    """These metrics of one process. It is also the recorder of the disk cache, the fleet and its purges."""
 
     def __init__(self, registry: CollectorRegistry, vocabulary: UpstreamVocabulary) -> None:
         """`vocabulary` bounds the labels."""
@@ -57,6 +57,8 @@ class UpstreamMetrics:
         self._disk_events = _counter(registry, declared.DISK_EVENTS)
         self._fleet_events = _counter(registry, declared.FLEET_EVENTS)
         self._purges = _counter(registry, declared.PURGES)
+        self._purges_held = Gauge(declared.PURGES_HELD.name, declared.PURGES_HELD.help, registry=registry)
+        self._purges_pending = Gauge(declared.PURGES_PENDING.name, declared.PURGES_PENDING.help, registry=registry)
         self._edge_purges = _counter(registry, declared.EDGE_PURGES)
 
     def asked(self, mount: str, result: str, seconds: float) -> None:
@@ -108,13 +110,18 @@ class UpstreamMetrics:
         """See `FleetRecorder`."""
         self._fleet_events.labels(event.value).inc(amount)
 
-    def purged(self, scope: str, mode: str) -> None:
-        """Count a purge that was applied here."""
-        self._purges.labels(_known(scope, self._words.scopes), mode if mode in {"soft", "hard"} else UNKNOWN).inc()
+    def purges_applied(self, source: Source, count: int) -> None:
+        """See `cache.fleet.purging.Recorder`."""
+        self._purges.labels(source.value).inc(count)
 
-    def edge_purged(self, edge: str, result: str) -> None:
-        """Count a purge that was handed to an edge."""
-        self._edge_purges.labels(_known(edge, self._words.edges), _known(result, self._words.edge_results)).inc()
+    def purges_held(self, count: int, *, is_pending: bool) -> None:
+        """See `cache.fleet.purging.Recorder`."""
+        self._purges_held.set(count)
+        self._purges_pending.set(is_pending)
+
+    def edge_purged(self, edge: str, result: str, count: int) -> None:
+        """Count purges that were handed to an edge."""
+        self._edge_purges.labels(_known(edge, self._words.edges), _known(result, self._words.edge_results)).inc(count)
 
 
 def _counter(registry: CollectorRegistry, metric: Declaration) -> Counter:

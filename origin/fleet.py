@@ -1,0 +1,121 @@
+"""What a process has of its fleet: the bus, leases, the relay and purges; alone, the same without Redis."""
+
+from __future__ import annotations
+
+import random
+import secrets
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+
+from cache.fleet.bus import Bus, LocalBus, RedisBus
+from cache.fleet.guard import Guard
+from cache.fleet.leases import Leases, NoLeases, RedisLeases
+from cache.fleet.purge_store import RedisPurges
+from cache.fleet.purging import PurgeDesk
+from cache.fleet.relay import Relay
+from cache.purges import Purge, PurgeTable, PurgeVerdict, canonical_url
+from cache.redis_link import RedisLink
+from cache.redis_url import RedisTls
+from origin import settings
+from origin.httpcache.reuse import Purged
+from origin.storage.purge_file import PurgeFileOnDisk
+from origin.telemetry.upstream_metrics import UpstreamMetrics
+
+LONGEST_LIFETIME = 30 * 86400.0  # seconds; a purge is remembered for as long
+_ID_BYTES = 9
+
+
+@dataclass(frozen=True, slots=True)
+class FleetParts:
+    """One process's part of the fleet. `jobs` are to be run."""
+
+    bus: Bus
+    leases: Leases
+    relay: Relay | None
+    purges: PurgeTable
+    desk: PurgeDesk
+    jobs: tuple[Callable[[], Coroutine[None, None, None]], ...]
+
+
+def redis_tls(configured: settings.Settings) -> RedisTls | None:
+    """How TLS towards Redis is done where its URL says nothing; None where it asks for none."""
+    url, tls = configured.cache.redis, configured.cache.redis_tls
+    if url is None or not url.get_secret_value().startswith("rediss"):
+        return None
+    return RedisTls(
+        ca_file="" if tls.ca_file is None else str(tls.ca_file),
+        cert_file="" if tls.certificate_file is None else str(tls.certificate_file),
+        key_file="" if tls.key_file is None else str(tls.key_file),
+        checks_hostname=tls.check_hostname,
+    )
+
+
+def open_fleet(
+    configured: settings.Settings,
+    metrics: UpstreamMetrics,
+    pass_on: Callable[[Sequence[Purge]], None],
+    stack: AsyncExitStack,
+) -> FleetParts:
+    """The process's part of the fleet, closed with `stack`; `pass_on` is told of purges issued here.
+
+    Raises `BadRedisUrl`.
+    """
+    table = PurgeTable(mounts=[mount.prefix for mount in configured.mount], longest_lifetime=LONGEST_LIFETIME)
+    directory = configured.cache.disk.directory
+    file = None
+    if directory is not None:
+        directory.mkdir(parents=True, exist_ok=True)
+        file = PurgeFileOnDisk(directory / "purges")
+        stack.callback(file.close)
+    desk = partial(
+        PurgeDesk,
+        table,
+        metrics,
+        clock=time.time,
+        new_id=_new_id,
+        file=file,
+        pass_on=pass_on,
+    )
+    url = configured.cache.redis
+    if url is None:
+        alone, own = LocalBus(), desk()
+        return FleetParts(alone, NoLeases(), None, table, own, (alone.run, own.follow))
+    link = RedisLink(
+        url.get_secret_value(), budget_seconds=configured.cache.redis_timeout_seconds, tls=redis_tls(configured)
+    )
+    stack.push_async_callback(link.close)
+    namespace = configured.cache.namespace
+    bus = RedisBus(link, namespace, _new_id(), random.random, metrics)
+    guard = Guard(link, time.monotonic, random.random)
+    leases = RedisLeases(
+        guard,
+        bus,
+        namespace,
+        _new_id,
+        seconds=configured.cache.lease_seconds,
+        clock=time.monotonic,
+        recorder=metrics,
+    )
+    relay = Relay(guard, bus, namespace, clock=time.monotonic, recorder=metrics)
+    stored = RedisPurges(link, namespace=namespace, longest_lifetime=LONGEST_LIFETIME, new_id=_new_id)
+    shared = desk(fleet=(bus, stored))
+    return FleetParts(bus, leases, relay, table, shared, (bus.run, shared.follow))
+
+
+def judge_by(table: PurgeTable) -> Callable[[str, tuple[str, ...], float], Purged]:
+    """What has befallen a response whose pull began at a time, by the purges in `table`."""
+
+    def judge(url: str, tags: tuple[str, ...], requested_at: float) -> Purged:
+        return Purged.NONE if not len(table) else _PURGED[table.verdict(canonical_url(url), tags, requested_at)]
+
+    return judge
+
+
+_PURGED = {PurgeVerdict.NONE: Purged.NONE, PurgeVerdict.SOFT: Purged.SOFT, PurgeVerdict.HARD: Purged.HARD}
+
+
+def _new_id() -> str:
+    return secrets.token_urlsafe(_ID_BYTES)
