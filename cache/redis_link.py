@@ -299,12 +299,10 @@ class _Cluster:
     async def execute(self, *words: Word) -> object:
         """See `_Server`."""
         cluster = self._cluster
-        # Whether it is there is for one of its nodes to say; by default all are asked, and all must answer.
-        options = {"target_nodes": RedisCluster.RANDOM} if words == ("PING",) else {}
         try:
             if cluster.get_default_node() is None:  # it knows no node yet, and would send the command to any
                 await cluster.initialize()
-            return await cluster.execute_command(*words, **options)
+            return await cluster.execute_command(*words)
         except BaseException:
             # It has lost sight of all nodes it knew, which by now may be others at other addresses: what the URL
             # names is asked again.

@@ -39,8 +39,13 @@ async def test_it_gives_answers_and_takes_refusals_as_values(redis_server: Redis
 
 @REDIS
 async def test_more_questions_than_connections_wait_for_one(redis_server: RedisServer) -> None:
+    def clients() -> int:
+        return redis_server.ask("CLIENT", "LIST").count(" addr=127")
+
+    others = clients()
     async with link_to(redis_server.url, connections=2) as link:
         answers = await asyncio.gather(*(link.ask("INCR", "n") for _ in range(50)))
+        assert clients() <= others + 2
     assert sorted(answers, key=str) == sorted(((Result.DONE, number) for number in range(1, 51)), key=str)
 
 

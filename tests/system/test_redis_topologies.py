@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager
@@ -199,6 +200,15 @@ async def test_the_wrong_password_is_denied(watched_redis: Watched, cluster_redi
         assert await asked(f"redis://nobody:right@{at}") is Result.DENIED
 
 
+async def test_a_sentinel_that_hangs_leaves_time_for_the_others(watched_redis: Watched) -> None:
+    with FaultProxy(watched_redis.sentinel.port) as proxy:
+        proxy.black_hole()
+        url = re.sub(r"127\.0\.0\.1:\d+,", f"127.0.0.1:{proxy.port},", watched_redis.url)
+        async with link_to(url, budget_seconds=1.5) as link:
+            assert (await link.ask("PING"))[0] is Result.DONE
+        assert proxy.connections == 1
+
+
 async def test_tls_takes_the_right_ca_name_and_client(authority: Authority, tmp_path: Path) -> None:
     settings, port = authority.server_settings(asks_clients=True)
     client, key = authority.issue("client")
@@ -296,6 +306,8 @@ async def test_a_node_that_falls_is_followed_to_its_replica(tmp_path: Path, fall
             await hears(link, other)
             getattr(heard_from, fall)()
             await listens_to(link, *(server for server in (redis.replica, *others) if server is not heard_from))
+            # Nobody stands in for this one; the others answer for the cluster.
+            assert await recovers(link, "PING") <= {Result.FAILED, Result.TIMED_OUT}
 
 
 async def test_a_cluster_that_comes_back_elsewhere_is_found_by_its_url(tmp_path: Path) -> None:
