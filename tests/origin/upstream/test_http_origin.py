@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import re
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -23,6 +25,7 @@ from origin.upstream.http_config import MAX_REQUEST_BYTES, HttpOriginConfig
 from origin.upstream.http_origin import Asked, HttpOrigin
 from origin.upstream.origin_server import Outgoing, Trouble, UpstreamError, Viewer
 from origin.upstream.outgoing import Additions, Forwarding, Signing
+from tests.contracts.descriptors import eventually
 from tests.contracts.origin_server import OriginServerContract, Stage, whole
 from tests.liar import End, Liar, Script, response
 from tests.redis_server import free_port
@@ -290,6 +293,14 @@ async def test_a_body_that_broke_is_not_tried_again(liar: Liar) -> None:
     assert len(liar.requests) == 1
 
 
+async def test_a_lie_is_not_asked_for_again(liar: Liar) -> None:
+    liar.says(response(b"hello", "Content-Range: bytes 0-4/5", status="206 Partial"))
+    async with pulling(liar, f"{liar.url}/other", retries=2) as origin:
+        assert await trouble(origin) is Trouble.WRONG_RANGE
+        assert origin.out() == {"0": False, "1": False}
+    assert len(liar.requests) == 1
+
+
 async def test_a_connection_that_closes_as_it_is_used_again_costs_nothing(liar: Liar) -> None:
     liar.answers(lambda _, number: (End.CLOSE,) if number == 1 else (OK,))
     async with pulling(liar) as origin:
@@ -337,6 +348,54 @@ async def test_a_base_that_keeps_failing_is_left_alone_until_it_is_back(liar: Li
         assert await got(origin) == (200, b"back")
         assert origin.out() == {"0": False, "1": False}
         await origin.close()
+
+
+async def test_a_request_that_finds_out_and_is_cancelled_leaves_it_to_the_next(liar: Liar) -> None:
+    time = 0.0
+    health = HealthPolicy(failures=1, rest_seconds=10)
+    async with Liar() as other:
+        origin = HttpOrigin(settings_for(other.url, liar.url, health=health), clock=lambda: time)
+        liar.says(OK)
+        other.says(End.RESET)
+        assert await got(origin) == (200, b"hello")
+        time = 11
+        other.says(End.HOLD)
+        asking = asyncio.create_task(got(origin))
+        await eventually(lambda: other.held == 1)
+        assert await got(origin) == (200, b"hello")  # one at a time
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        other.says(response(b"back"))
+        assert await got(origin) == (200, b"back")
+        await origin.close()
+
+
+async def test_an_answer_that_is_passed_over_is_let_go(liar: Liar) -> None:
+    liar.says(OK)
+    async with Liar() as other, pulling(other, liar) as origin:
+        other.says(response(b"hel", status="503 No", length=5), End.HOLD)
+        assert await got(origin) == (200, b"hello")
+        await eventually(lambda: (len(other.requests), other.open_now) == (1, 0))
+
+
+async def test_a_redirection_that_is_followed_is_let_go(redirecting: Redirecting) -> None:
+    location = f"Location: {redirecting.other.url}/"
+    redirecting.liar.says(response(b"hel", location, status="302 Away", length=5), End.HOLD)
+    async with pulling(redirecting.liar, redirect_origins=(redirecting.other.url,), max_redirects=1) as origin:
+        assert await got(origin) == (200, b"hello")
+        await eventually(lambda: redirecting.liar.open_now == 0)
+
+
+async def test_a_connection_in_the_pool_keeps_no_answer_alive(liar: Liar) -> None:
+    liar.says(OK)
+    async with pulling(liar) as origin:
+        incoming = await origin.fetch(GET)
+        await whole(incoming)
+        alive = weakref.ref(incoming)
+        del incoming
+        gc.collect()
+        assert alive() is None
+        assert liar.open_now == 1
 
 
 async def test_no_more_than_so_many_at_once(liar: Liar) -> None:
