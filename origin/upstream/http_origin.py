@@ -249,7 +249,7 @@ class HttpOrigin:
                 response = await session.request(
                     request.method,
                     URL(url, encoded=True),
-                    headers=CIMultiDict(with_host),
+                    headers=CIMultiDict(_spelled_alike(with_host)),
                     data=request.body or None,
                     allow_redirects=False,
                 )
@@ -305,6 +305,12 @@ def _given(outcome: HttpIncoming | UpstreamError) -> HttpIncoming:
     if isinstance(outcome, UpstreamError):
         raise outcome
     return outcome
+
+
+def _spelled_alike(fields: Fields) -> Fields:
+    """The fields, with a repeated one spelled as the first: aiohttp drops those that stand before another spelling."""
+    first: dict[str, str] = {}
+    return tuple((first.setdefault(name.lower(), name), value) for name, value in fields)
 
 
 @asynccontextmanager
