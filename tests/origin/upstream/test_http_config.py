@@ -181,7 +181,7 @@ class Authority:
 
 
 async def pulled(liar: Liar, **more: object) -> bytes:
-    config = HttpOriginConfig((liar.url,), private_networks=(ip_network("127.0.0.1"),), retries=0)
+    config = HttpOriginConfig((liar.url.upper(),), private_networks=(ip_network("127.0.0.1"),), retries=0)
     origin = HttpOrigin(replace(config, **more))  # type: ignore[arg-type]
     try:
         return await whole(await origin.fetch(Outgoing("GET", "/a")))

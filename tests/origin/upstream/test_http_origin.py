@@ -572,6 +572,22 @@ async def test_probing_takes_any_answer(liar: Liar) -> None:
     assert lines(liar.requests[0])[0] == "HEAD / HTTP/1.1"
 
 
+async def test_who_is_busy_can_still_be_probed(liar: Liar) -> None:
+    liar.says(response(b"hel", length=5), End.HOLD)
+    async with pulling(liar, max_connections=1) as origin:
+        incoming = await origin.fetch(GET)
+        liar.says(response())
+        await origin.probe()
+        await incoming.close()
+
+
+async def test_what_cannot_be_signed_is_not_sent(liar: Liar) -> None:
+    key = Key("k1", Algorithm.HS256, Secret(b"s" * 32))
+    async with pulling(liar, additions=Additions(signing=Signing(key, (Component("x"),)))) as origin:
+        assert await trouble(origin, Outgoing("GET", "/a", (("X", "caf\u00e9"),))) is Trouble.BAD_TARGET
+    assert liar.connections == 0
+
+
 async def test_secrets_do_not_show() -> None:
     settings = settings_for("http://127.0.0.1:1", additions=Additions(fields=(("X", "secret"),), salt=b"secret"))
     assert "secret" not in repr(settings)
