@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
+import ssl
 import struct
 from collections.abc import Callable
 from contextlib import suppress
@@ -45,7 +46,9 @@ def response(body: bytes = b"", *fields: str, status: str = "200 OK", length: in
 class Liar:
     """The server. `requests` are the requests it has read, each with its body; `connections` counts those accepted."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        """With `tls` it speaks TLS."""
+        self._tls = tls
         self.requests: list[bytes] = []
         self.connections = 0
         self.open_now = 0
@@ -68,7 +71,7 @@ class Liar:
     @property
     def url(self) -> str:
         """Its base URL."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http{'' if self._tls is None else 's'}://127.0.0.1:{self.port}"
 
     def says(self, *scripts: Script | Step) -> None:
         """Answer each request with the same script or, when tuples are given, the n-th request with the n-th of them.
@@ -88,7 +91,7 @@ class Liar:
 
     async def start(self) -> None:
         """Listen, on the same port as before if there was one."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, limit=2**24)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, limit=2**24, ssl=self._tls)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:

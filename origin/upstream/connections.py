@@ -37,9 +37,9 @@ attempt_here: ContextVar[Attempt | None] = ContextVar("attempt_here", default=No
 class CheckedConnector(aiohttp.TCPConnector):
     """Connects to addresses that are allowed, and tells the `attempt_here` about the connection."""
 
-    def __init__(self, rule: Reachable, resolver: CheckedResolver, tls: ssl.SSLContext | bool, limit: int) -> None:
-        """At most `limit` connections at once. The caller closes the resolver."""
-        super().__init__(resolver=resolver, socket_factory=rule.new_socket, ssl=tls, limit=limit)
+    def __init__(self, rule: Reachable, resolver: CheckedResolver, tls: ssl.SSLContext | bool) -> None:
+        """As many connections as are asked for: the caller counts them, and closes the resolver."""
+        super().__init__(resolver=resolver, socket_factory=rule.new_socket, ssl=tls, limit=0)
         self._known: WeakSet[ResponseHandler] = WeakSet()
 
     async def connect(

@@ -19,6 +19,7 @@ from aiohttp.resolver import ThreadedResolver
 from multidict import CIMultiDict
 from yarl import URL
 
+from auth.errors import Misuse
 from auth.request import Request
 from origin.http.fields import Fields, without
 from origin.upstream.addresses import CheckedResolver, Reachable
@@ -249,7 +250,7 @@ class HttpOrigin:
                 response = await session.request(
                     request.method,
                     URL(url, encoded=True),
-                    headers=CIMultiDict(with_host),
+                    headers=CIMultiDict(_spelled_alike(with_host)),
                     data=request.body or None,
                     allow_redirects=False,
                 )
@@ -270,10 +271,14 @@ class HttpOrigin:
         path, _, query = f"{base.path}{request.target}".partition("?")
         headers = tuple((name.lower(), value) for name, value in request.fields)
         what = Request(request.method, base.scheme, host or base.authority, path, query, headers)
-        return signed(request.fields, what, signing, self._now(), secrets.token_urlsafe(16))
+        try:
+            return signed(request.fields, what, signing, self._now(), secrets.token_urlsafe(16))
+        except Misuse:
+            raise UpstreamError(Trouble.BAD_TARGET, "a request that cannot be signed") from None
 
     def _speaks_tls(self) -> bool:
-        return any(each.startswith("https:") for each in (*self._config.bases, *self._config.redirect_origins))
+        redirects = map(parse_base, self._config.redirect_origins)
+        return any(each.scheme == "https" for each in (*self._bases, *redirects))
 
     def _opened(self) -> aiohttp.ClientSession:
         """The session, made on the loop that is running when it is first needed."""
@@ -285,7 +290,7 @@ class HttpOrigin:
             self._resolver = CheckedResolver(rule, self._make_resolver)
             tls = True if self._tls is None else self._tls
             self._session = aiohttp.ClientSession(
-                connector=CheckedConnector(rule, self._resolver, tls, config.max_connections),
+                connector=CheckedConnector(rule, self._resolver, tls),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 skip_auto_headers=_ADDED_BY_AIOHTTP,
                 timeout=aiohttp.ClientTimeout(
@@ -305,6 +310,12 @@ def _given(outcome: HttpIncoming | UpstreamError) -> HttpIncoming:
     if isinstance(outcome, UpstreamError):
         raise outcome
     return outcome
+
+
+def _spelled_alike(fields: Fields) -> Fields:
+    """The fields, with a repeated one spelled as the first: aiohttp drops those that stand before another spelling."""
+    first: dict[str, str] = {}
+    return tuple((first.setdefault(name.lower(), name), value) for name, value in fields)
 
 
 @asynccontextmanager

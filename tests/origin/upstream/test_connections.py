@@ -19,7 +19,7 @@ RULE = Reachable((ip_network("127.0.0.0/8"),))
 
 
 def session() -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(connector=CheckedConnector(RULE, CheckedResolver(RULE), True, 10))
+    return aiohttp.ClientSession(connector=CheckedConnector(RULE, CheckedResolver(RULE), True))
 
 
 async def test_an_attempt_learns_of_its_connection() -> None:
@@ -68,7 +68,7 @@ class Slow(CheckedConnector):
 async def test_a_server_that_always_speaks_first_is_given_up() -> None:
     async with (
         Liar() as liar,
-        aiohttp.ClientSession(connector=Slow(RULE, CheckedResolver(RULE), True, 10)) as client,
+        aiohttp.ClientSession(connector=Slow(RULE, CheckedResolver(RULE), True)) as client,
     ):
         liar.greeting = response(b"unasked")
         with pytest.raises(UpstreamError) as caught:

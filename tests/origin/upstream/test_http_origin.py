@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import re
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from hashlib import sha256
 from ipaddress import ip_network
+from pathlib import Path
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from auth.algorithms import Algorithm
 from auth.http_signatures import METHOD, TARGET_URI, Component, SignaturePolicy, verify
@@ -23,6 +28,7 @@ from origin.upstream.http_config import MAX_REQUEST_BYTES, HttpOriginConfig
 from origin.upstream.http_origin import Asked, HttpOrigin
 from origin.upstream.origin_server import Outgoing, Trouble, UpstreamError, Viewer
 from origin.upstream.outgoing import Additions, Forwarding, Signing
+from tests.contracts.descriptors import eventually
 from tests.contracts.origin_server import OriginServerContract, Stage, whole
 from tests.liar import End, Liar, Script, response
 from tests.redis_server import free_port
@@ -126,7 +132,7 @@ async def liar() -> AsyncIterator[Liar]:
 
 async def test_a_request_goes_out_as_it_is_and_with_our_name(liar: Liar) -> None:
     liar.says(OK)
-    fields = (("x-Odd-CASE", "a,  b"), ("Range", "bytes=0-"), ("Range", "x"), ("accept", "*/*"))
+    fields = (("x-Odd-CASE", "a,  b"), ("Range", "bytes=0-"), ("range", "x"), ("accept", "*/*"), ("X-ODD-case", "b"))
     async with pulling(f"{liar.url}/films/") as origin:
         await got(origin, Outgoing("GET", "/a%20b%2F|x?q=%zz&r", fields))
     assert lines(liar.requests[0]) == [
@@ -136,6 +142,7 @@ async def test_a_request_goes_out_as_it_is_and_with_our_name(liar: Liar) -> None
         "Range: bytes=0-",
         "Range: x",
         "accept: */*",
+        "x-Odd-CASE: b",
         "CDN-Loop: headgate",
         "Via: 1.1 headgate",
     ]
@@ -290,6 +297,14 @@ async def test_a_body_that_broke_is_not_tried_again(liar: Liar) -> None:
     assert len(liar.requests) == 1
 
 
+async def test_a_lie_is_not_asked_for_again(liar: Liar) -> None:
+    liar.says(response(b"hello", "Content-Range: bytes 0-4/5", status="206 Partial"))
+    async with pulling(liar, f"{liar.url}/other", retries=2) as origin:
+        assert await trouble(origin) is Trouble.WRONG_RANGE
+        assert origin.out() == {"0": False, "1": False}
+    assert len(liar.requests) == 1
+
+
 async def test_a_connection_that_closes_as_it_is_used_again_costs_nothing(liar: Liar) -> None:
     liar.answers(lambda _, number: (End.CLOSE,) if number == 1 else (OK,))
     async with pulling(liar) as origin:
@@ -339,9 +354,57 @@ async def test_a_base_that_keeps_failing_is_left_alone_until_it_is_back(liar: Li
         await origin.close()
 
 
+async def test_a_request_that_finds_out_and_is_cancelled_leaves_it_to_the_next(liar: Liar) -> None:
+    time = 0.0
+    health = HealthPolicy(failures=1, rest_seconds=10)
+    async with Liar() as other:
+        origin = HttpOrigin(settings_for(other.url, liar.url, health=health), clock=lambda: time)
+        liar.says(OK)
+        other.says(End.RESET)
+        assert await got(origin) == (200, b"hello")
+        time = 11
+        other.says(End.HOLD)
+        asking = asyncio.create_task(got(origin))
+        await eventually(lambda: other.held == 1)
+        assert await got(origin) == (200, b"hello")  # one at a time
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        other.says(response(b"back"))
+        assert await got(origin) == (200, b"back")
+        await origin.close()
+
+
+async def test_an_answer_that_is_passed_over_is_let_go(liar: Liar) -> None:
+    liar.says(OK)
+    async with Liar() as other, pulling(other, liar) as origin:
+        other.says(response(b"hel", status="503 No", length=5), End.HOLD)
+        assert await got(origin) == (200, b"hello")
+        await eventually(lambda: (len(other.requests), other.open_now) == (1, 0))
+
+
+async def test_a_redirection_that_is_followed_is_let_go(redirecting: Redirecting) -> None:
+    location = f"Location: {redirecting.other.url}/"
+    redirecting.liar.says(response(b"hel", location, status="302 Away", length=5), End.HOLD)
+    async with pulling(redirecting.liar, redirect_origins=(redirecting.other.url,), max_redirects=1) as origin:
+        assert await got(origin) == (200, b"hello")
+        await eventually(lambda: redirecting.liar.open_now == 0)
+
+
+async def test_a_connection_in_the_pool_keeps_no_answer_alive(liar: Liar) -> None:
+    liar.says(OK)
+    async with pulling(liar) as origin:
+        incoming = await origin.fetch(GET)
+        await whole(incoming)
+        alive = weakref.ref(incoming)
+        del incoming
+        gc.collect()
+        assert alive() is None
+        assert liar.open_now == 1
+
+
 async def test_no_more_than_so_many_at_once(liar: Liar) -> None:
     liar.says(response(b"hel", length=5), End.HOLD)
-    async with pulling(liar, max_connections=2, connect_seconds=0.05) as origin:
+    async with pulling(liar, max_connections=2, connect_seconds=0.5) as origin:
         held = [await origin.fetch(GET) for _ in range(2)]
         assert await trouble(origin) is Trouble.BUSY
         for _ in range(3):
@@ -353,7 +416,7 @@ async def test_no_more_than_so_many_at_once(liar: Liar) -> None:
 
 
 async def test_places_are_free_again_whatever_happens(liar: Liar) -> None:
-    async with pulling(liar, max_connections=1, connect_seconds=0.2) as origin:
+    async with pulling(liar, max_connections=1, connect_seconds=2) as origin:
         for script in ((End.RESET,), (response(b"hel", length=5), End.CLOSE), (OK,), (response(length=2**60),)):
             liar.says(script)
             with suppress(UpstreamError):
@@ -473,11 +536,56 @@ async def test_redirects_end(redirecting: Redirecting) -> None:
     assert len(redirecting.liar.requests) == 4
 
 
+async def test_a_server_that_nobody_scripted(tmp_path: Path) -> None:
+    """aiohttp's own, with files, ranges, conditions, and bodies in chunks."""
+    content = bytes(range(256)) * 1_000
+    (tmp_path / "film.m4s").write_bytes(content)
+
+    async def echo(request: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        async for piece in request.content.iter_any():
+            await answer.write(piece)
+        return answer
+
+    application = web.Application()
+    application.router.add_static("/files", tmp_path)
+    application.router.add_post("/echo", echo)
+    async with TestServer(application) as server, pulling(str(server.make_url("/files"))) as origin:
+        incoming = await origin.fetch(Outgoing("GET", "/film.m4s"))
+        assert await whole(incoming) == content
+        etag = combined(incoming.fields, "etag") or ""
+        assert await got(origin, Outgoing("GET", "/film.m4s", (("Range", "bytes=7-9"),))) == (206, content[7:10])
+        assert await got(origin, Outgoing("GET", "/film.m4s", (("Range", "bytes=-5"),))) == (206, content[-5:])
+        assert (await got(origin, Outgoing("GET", "/film.m4s", (("Range", "bytes=256000-"),))))[0] == 416
+        assert await got(origin, Outgoing("GET", "/film.m4s", (("If-None-Match", etag),))) == (304, b"")
+        assert await got(origin, Outgoing("HEAD", "/film.m4s")) == (200, b"")
+        assert (await got(origin, Outgoing("GET", "/nothing")))[0] == 404
+        async with pulling(str(server.make_url("/"))) as whole_server:
+            assert await got(whole_server, Outgoing("POST", "/echo", body=content)) == (200, content)
+
+
 async def test_probing_takes_any_answer(liar: Liar) -> None:
     liar.says(response(status="404 Not Found"))
     async with pulling(f"http://127.0.0.1:{free_port()}", liar) as origin:
         await origin.probe()
     assert lines(liar.requests[0])[0] == "HEAD / HTTP/1.1"
+
+
+async def test_who_is_busy_can_still_be_probed(liar: Liar) -> None:
+    liar.says(response(b"hel", length=5), End.HOLD)
+    async with pulling(liar, max_connections=1) as origin:
+        incoming = await origin.fetch(GET)
+        liar.says(response())
+        await origin.probe()
+        await incoming.close()
+
+
+async def test_what_cannot_be_signed_is_not_sent(liar: Liar) -> None:
+    key = Key("k1", Algorithm.HS256, Secret(b"s" * 32))
+    async with pulling(liar, additions=Additions(signing=Signing(key, (Component("x"),)))) as origin:
+        assert await trouble(origin, Outgoing("GET", "/a", (("X", "caf\u00e9"),))) is Trouble.BAD_TARGET
+    assert liar.connections == 0
 
 
 async def test_secrets_do_not_show() -> None:
