@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -34,7 +34,7 @@ from origin.storage.bucket_url import BucketPlace, BucketScheme, check_endpoint,
 from origin.storage.store import is_object_path
 
 if TYPE_CHECKING:
-    from obstore import GetOptions, GetResult
+    from obstore import BytesStream, GetOptions, GetResult
     from obstore.store import AzureConfig, ClientConfig, GCSConfig, RetryConfig, S3Config
 
 Store: TypeAlias = S3Store | GCSStore | AzureStore | LocalStore | MemoryStore
@@ -102,6 +102,34 @@ class BucketOptions:
     retries: int = 2  # after the first try
 
 
+class BucketBody:
+    """The body of one answer, to be read once. Whoever has it closes it."""
+
+    # It has the only reference to obstore's stream, and no frame ever has one: else a traceback, or obstore's threads
+    # until they next hold the interpreter's lock, could keep a connection that everybody has done with.
+    __slots__ = ("_stream",)
+
+    def __init__(self, result: GetResult, *, at_least: int = 1) -> None:
+        """Takes the body out of `result`; pieces are of `at_least` bytes but for the last."""
+        self._stream: BytesStream | None = result.stream(min_chunk_size=at_least)
+
+    async def read(self) -> bytes:
+        """The next piece; empty at the end. Raises `BucketError`. Not to be called while another call waits."""
+        try:
+            while self._stream is not None:
+                if piece := await self._stream.__anext__():
+                    return piece
+        except StopAsyncIteration:
+            self.close()
+        except (BaseError, OSError) as error:
+            raise _translated(error) from None
+        return b""
+
+    def close(self) -> None:
+        """Let go of the connection, whether the body was read or not; idempotent."""
+        self._stream = None
+
+
 class BucketClient:
     """Reads the objects below one place. Every method raises `BucketError` and nothing else."""
 
@@ -124,15 +152,6 @@ class BucketClient:
             raise BucketError(Failure.ABSENT) from None
         except (BaseError, OSError) as error:
             raise _translated(error, may_tell_bucket="<" not in key) from None
-
-    async def chunks(self, result: GetResult, *, at_least: int) -> AsyncGenerator[bytes, None]:
-        """The body of `result`, once, in pieces of `at_least` bytes but for the last."""
-        try:
-            async for chunk in result.stream(min_chunk_size=at_least):
-                if chunk:
-                    yield chunk
-        except (BaseError, OSError) as error:
-            raise _translated(error) from None
 
     async def check(self) -> None:
         """Ask for the first few names below the prefix: proves the bucket, the credentials and the right to list.

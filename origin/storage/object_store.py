@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from origin.http.spans import ByteSpan
-from origin.storage.bucket_client import BucketClient, BucketError, Failure
+from origin.storage.bucket_client import BucketBody, BucketClient, BucketError, Failure
 from origin.storage.store import ObjectChanged, ObjectInfo, StoredObject, StoreError, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -101,11 +101,17 @@ class _OpenObject:
         else:
             options["if_match"] = self._e_tag
         found = await self._client.get(self._path, options)
-        # Not every server that speaks the protocol knows conditions.
-        meta = found.meta
-        if (meta["e_tag"], meta["last_modified"], meta["size"]) != (self._e_tag, self._modified, self._info.size):
-            raise ObjectChanged("the object is another version")
-        data = b"".join([chunk async for chunk in self._client.chunks(found, at_least=span.length)])
+        body = BucketBody(found, at_least=span.length)
+        try:
+            # Not every server that speaks the protocol knows conditions.
+            meta = found.meta
+            if (meta["e_tag"], meta["last_modified"], meta["size"]) != (self._e_tag, self._modified, self._info.size):
+                raise ObjectChanged("the object is another version")
+            data = await body.read()
+            while piece := await body.read():
+                data += piece
+        finally:
+            body.close()
         if found.range != (span.start, span.stop) or len(data) != span.length:
             raise ObjectChanged("the object is shorter than it was")
         return data

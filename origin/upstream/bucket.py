@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -36,7 +36,7 @@ from origin.http.ranges import (
 from origin.http.spans import ByteSpan
 from origin.media.kinds import format_of
 from origin.media.target import MountName, Refused, parse_target
-from origin.storage.bucket_client import BucketClient, BucketError, Failure
+from origin.storage.bucket_client import BucketBody, BucketClient, BucketError, Failure
 from origin.upstream.origin_server import Incoming, Outgoing, Trouble, UpstreamError
 from origin.upstream.target import check_target
 
@@ -113,34 +113,18 @@ class BucketOrigin:
             if question.range is not None and error.failure is Failure.NOT_PARTIAL:
                 return await self._ask(replace(question, range=None))
             return _refusal(error, question)
-        current = _validators(found)
-        if question.range is not None and not if_range_holds(question.conditions, current, question.now):
-            return await self._ask(replace(question, range=None))
-        match evaluate(question.method, question.conditions, current, question.now):
-            case Verdict.NOT_MODIFIED:
-                return _Answer(304, _facts(found, question.path))
-            case Verdict.PRECONDITION_FAILED:
-                return _bare(412)
-            case Verdict.PROCEED:
-                return self._whole_or_part(found, question)
-
-    def _whole_or_part(self, found: GetResult, question: _Question) -> _Answer:
-        size = found.meta["size"]
-        selected = Whole() if question.range is None else resolve((question.range,), size)
-        if isinstance(selected, Unsatisfiable):
-            return _bare(416, ("Content-Range", unsatisfied_range(size)))
-        start, stop = found.range
-        span = selected.span if isinstance(selected, Single) else ByteSpan(0, size)
-        if (start, stop) != (span.start, span.stop):
-            raise UpstreamError(Trouble.WRONG_RANGE, "other bytes than those that were asked for")
-        fields = (*_facts(found, question.path), ("Content-Length", str(span.length)))
-        is_part = isinstance(selected, Single)
-        if is_part:
-            fields += (("Content-Range", content_range(span, size)),)
-        status = 206 if is_part else 200
-        if question.method == "HEAD":
-            return _Answer(status, fields)
-        return _Answer(status, fields, self._client.chunks(found, at_least=_CHUNK), span.length)
+        body = BucketBody(found, at_least=_CHUNK)
+        try:
+            answer = _judged(found, question)
+        except UpstreamError:
+            body.close()
+            raise
+        if answer is not None and answer.status in {200, 206} and question.method == "GET":
+            start, stop = found.range
+            answer.carry(body, stop - start)
+            return answer
+        body.close()
+        return answer or await self._ask(replace(question, range=None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,28 +139,28 @@ class _Question:
 class _Answer:
     """An `Incoming` whose body, if it has one, is still at the store."""
 
-    def __init__(
-        self, status: int, fields: Fields, body: AsyncGenerator[bytes, None] | None = None, length: int = 0
-    ) -> None:
+    def __init__(self, status: int, fields: Fields) -> None:
         self.status = status
         self.fields = fields
-        self.length: int | None = length
-        self._body = body
-        self._left = length
-        self._reading: asyncio.Future[bytes] | None = None
+        self.length: int | None = 0
+        self._body: BucketBody | None = None
+        self._left = 0
+        self._reading: asyncio.Task[bytes] | None = None
         self._is_closed = False
 
+    def carry(self, body: BucketBody, length: int) -> None:
+        self.length = self._left = length
+        self._body = body
+
     async def chunks(self) -> AsyncIterator[bytes]:
-        while self._body is not None:
-            chunk = await self._next(self._body)
+        while self._left:
+            chunk = await self._next()
             self._left -= len(chunk)
             if self._left < 0:
                 raise UpstreamError(Trouble.OVERLONG)
             if not chunk:
-                break
+                raise UpstreamError(Trouble.TRUNCATED)
             yield chunk
-        if self._left and self._body is not None:
-            raise UpstreamError(Trouble.TRUNCATED)
 
     async def close(self) -> None:
         self._is_closed = True
@@ -185,11 +169,13 @@ class _Answer:
             await asyncio.wait([self._reading])
         body, self._body = self._body, None
         if body is not None:
-            await body.aclose()
+            body.close()
 
-    async def _next(self, body: AsyncGenerator[bytes, None]) -> bytes:
+    async def _next(self) -> bytes:
         """The next piece; empty at the end."""
-        self._reading = asyncio.ensure_future(anext(body, b""))
+        if self._body is None:
+            raise UpstreamError(Trouble.UNREACHABLE, "closed before it was read")
+        self._reading = asyncio.create_task(self._body.read())
         try:
             return await self._reading
         except BucketError as error:
@@ -201,6 +187,28 @@ class _Answer:
             raise
         finally:
             self._reading = None
+
+
+def _judged(found: GetResult, question: _Question) -> _Answer | None:
+    """The answer that `found` makes, still without its body; None where the whole object has to be asked for."""
+    current, size = _validators(found), found.meta["size"]
+    if question.range is not None and not if_range_holds(question.conditions, current, question.now):
+        return None
+    verdict = evaluate(question.method, question.conditions, current, question.now)
+    if verdict is Verdict.NOT_MODIFIED:
+        return _Answer(304, _facts(found, question.path))
+    if verdict is Verdict.PRECONDITION_FAILED:
+        return _bare(412)
+    selected = Whole() if question.range is None else resolve((question.range,), size)
+    if isinstance(selected, Unsatisfiable):
+        return _bare(416, ("Content-Range", unsatisfied_range(size)))
+    span = selected.span if isinstance(selected, Single) else ByteSpan(0, size)
+    if found.range != (span.start, span.stop):
+        raise UpstreamError(Trouble.WRONG_RANGE, "other bytes than those that were asked for")
+    fields = (*_facts(found, question.path), ("Content-Length", str(span.length)))
+    if isinstance(selected, Single):
+        return _Answer(206, (*fields, ("Content-Range", content_range(span, size))))
+    return _Answer(200, fields)
 
 
 def _path_of(target: str) -> str | None:

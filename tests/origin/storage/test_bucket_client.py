@@ -10,7 +10,7 @@ import obstore
 import pytest
 from obstore.store import MemoryStore
 
-from origin.storage.bucket_client import BucketClient, BucketError, BucketOptions, Failure, bucket_client
+from origin.storage.bucket_client import BucketBody, BucketClient, BucketError, BucketOptions, Failure, bucket_client
 from origin.storage.bucket_url import BadBucketUrl, BucketPlace, BucketScheme
 from tests.s3_server import S3Server
 
@@ -49,8 +49,12 @@ async def service(answer: bytes) -> AsyncIterator[tuple[BucketOptions, list[byte
 
 
 async def content(client: BucketClient, path: str) -> bytes:
-    found = await client.get(path, {})
-    return b"".join([chunk async for chunk in client.chunks(found, at_least=1)])
+    body = BucketBody(await client.get(path, {}))
+    data = b""
+    while piece := await body.read():
+        data += piece
+    assert await body.read() == b""
+    return data
 
 
 async def failure(client: BucketClient, path: str) -> Failure:

@@ -23,6 +23,8 @@ from tests.s3_server import S3Server
 needs_moto = pytest.mark.needs("moto")
 DATA = bytes(range(256)) * 2_000
 DIGITS = b"0123456789"
+CLOSE = b"Connection: close\r\n\r\n"
+WHOLE = b'HTTP/1.1 200 OK\r\nContent-Length: 10\r\nETag: "x"\r\n' + CLOSE + DIGITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +264,7 @@ async def test_troubles(bucket: Bucket) -> None:
     bucket.relay.breaks("/reset", Break())
     for status in (b"500 Oh", b"503 Slow Down", b"400 Bad"):
         bucket.relay.breaks(
-            f"/{int(status[:3])}", Break(instead=b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n")
+            f"/{int(status[:3])}", Break(instead=b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n" + CLOSE)
         )
         assert await trouble(bucket.server, f"/{int(status[:3])}") is Trouble.UNREACHABLE
     assert await trouble(bucket.server, "/reset") is Trouble.UNREACHABLE
@@ -307,7 +309,7 @@ async def test_a_server_that_ignores_ranges(bucket: Bucket) -> None:
     await bucket.put("/a", DIGITS)
     bucket.relay.breaks(
         "/a",
-        Break(instead=b'HTTP/1.1 200 OK\r\nContent-Length: 10\r\nETag: "x"\r\n\r\n' + DIGITS),
+        Break(instead=WHOLE),
     )
     incoming, body = await bucket.get("/a", ("Range", "bytes=2-3"))
     assert (incoming.status, body) == (200, DIGITS)
@@ -315,7 +317,7 @@ async def test_a_server_that_ignores_ranges(bucket: Bucket) -> None:
 
 @needs_moto
 async def test_a_server_that_sends_other_bytes(bucket: Bucket) -> None:
-    wrong = b'HTTP/1.1 206 P\r\nContent-Length: 2\r\nContent-Range: bytes 0-1/10\r\nETag: "x"\r\n\r\n01'
+    wrong = b'HTTP/1.1 206 P\r\nContent-Length: 2\r\nContent-Range: bytes 0-1/10\r\nETag: "x"\r\n' + CLOSE + b"01"
     bucket.relay.breaks("/a", Break(instead=wrong))
     for asked in ("bytes=2-3", "bytes=8-", "bytes=-3"):
         with pytest.raises(UpstreamError) as caught:
@@ -325,7 +327,7 @@ async def test_a_server_that_sends_other_bytes(bucket: Bucket) -> None:
 
 @needs_moto
 async def test_a_server_that_ignores_preconditions(bucket: Bucket) -> None:
-    bucket.relay.breaks("/a", Break(instead=b'HTTP/1.1 200 OK\r\nContent-Length: 10\r\nETag: "x"\r\n\r\n' + DIGITS))
+    bucket.relay.breaks("/a", Break(instead=WHOLE))
     assert (await bucket.get("/a", ("If-None-Match", '"x"')))[0].status == 304
     assert (await bucket.get("/a", ("If-Match", '"y"')))[0].status == 412
 
@@ -333,7 +335,7 @@ async def test_a_server_that_ignores_preconditions(bucket: Bucket) -> None:
 @needs_moto
 async def test_a_server_that_answers_what_was_not_asked(bucket: Bucket) -> None:
     for status in (b"304 Not Modified", b"412 Precondition Failed", b"416 Range Not Satisfiable"):
-        said = b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n"
+        said = b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n" + CLOSE
         bucket.relay.breaks("/a", Break(instead=said))
         assert await trouble(bucket.server, "/a") is Trouble.MALFORMED
 
