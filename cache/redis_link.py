@@ -94,13 +94,15 @@ class RedisLink:
         Any number of calls at once, with a connection each; neither function raises.
         """
         listening = self._redis.pubsub()
-        with suppress(Exception):  # as above
-            async with asyncio.timeout(self._budget):
-                await listening.subscribe(channel)
-            await self._pass_on(listening, heard, began, idle_seconds)
-        with suppress(Exception):
-            async with asyncio.timeout(self._budget):
-                await listening.aclose()  # type: ignore[no-untyped-call]
+        try:
+            with suppress(Exception):  # as above
+                async with asyncio.timeout(self._budget):
+                    await listening.subscribe(channel)
+                await self._pass_on(listening, heard, began, idle_seconds)
+        finally:
+            with suppress(Exception):
+                async with asyncio.timeout(self._budget):
+                    await listening.aclose()  # type: ignore[no-untyped-call]
 
     async def _pass_on(
         self, listening: PubSub, heard: Callable[[bytes], None], began: Callable[[], None], idle_seconds: float
