@@ -121,10 +121,10 @@ async def test_fences_grow_over_a_flush(redis_server: RedisServer) -> None:
         second = await taken(node)
         assert second.fence > first.fence
         name = f"headgate:v1:lease:{{{digest_of(KEY).hex()}}}:fence"
-        await node.link.ask("SET", name, second.fence + 10**6)  # Redis's clock was set back since
+        await node.link.ask("SET", name, second.fence + 10**12)  # Redis's clock was set back since
         await second.release(is_done=True)
         third = await taken(node)
-        assert third.fence == second.fence + 10**6 + 1
+        assert third.fence == second.fence + 10**12 + 1
 
 
 @REDIS
