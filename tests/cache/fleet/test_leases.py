@@ -9,7 +9,7 @@ import pytest
 from cache.fleet.bus import LocalBus
 from cache.fleet.leases import Lease, NoLeases, RedisLeases, Wake, digest_of, kept
 from cache.fleet.record import FleetEvent
-from tests.cache.fleet.nodes import Node, connected, link_to, node_at
+from tests.cache.fleet.nodes import Node, asked, connected, link_to, node_at
 from tests.redis_server import RedisServer
 
 REDIS = pytest.mark.needs("redis-server")
@@ -32,13 +32,6 @@ async def begun(node: Node, seconds: float = LONG, key: str = KEY) -> asyncio.Ta
     while await asked(node) == before:
         await asyncio.sleep(0.001)
     return waiting
-
-
-async def asked(node: Node) -> int:
-    """How many times anybody has asked how long a lease lasts."""
-    _, said = await node.link.ask("INFO", "commandstats")
-    assert isinstance(said, dict)
-    return int(said.get("cmdstat_pttl", {}).get("calls", 0))
 
 
 @REDIS
