@@ -9,7 +9,7 @@ A holder that dies is noticed when its lease runs out; one that lives renews it.
 script's keys share a slot:
 
     namespace:v1:lease:{<digest of key>}          the holder's token; gone when the lease ends
-    namespace:v1:lease:{<digest of key>}:fence    the last fence: never below Redis's clock in milliseconds, so that it
+    namespace:v1:lease:{<digest of key>}:fence    the last fence: never below Redis's clock in microseconds, so that it
                                                   grows over a flush and a fail-over too
 """
 
@@ -47,7 +47,7 @@ end
 local last = tonumber(redis.call('GET', KEYS[2]) or '0')
 if not holder then
   local time = redis.call('TIME')
-  last = math.max(last + 1, time[1] * 1000 + math.floor(time[2] / 1000))
+  last = math.max(last + 1, time[1] * 1000000 + time[2])
   redis.call('SET', KEYS[2], string.format('%.0f', last), 'PX', ARGV[3])
 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])

@@ -87,3 +87,10 @@ async def node_at(
         )
         async with connected(bus):
             yield Node(link, guard, bus, leases, tally)
+
+
+async def asked(node: Node) -> int:
+    """How many times anybody has asked how long a lease lasts."""
+    _, said = await node.link.ask("INFO", "commandstats")
+    assert isinstance(said, dict)
+    return int(said.get("cmdstat_pttl", {}).get("calls", 0))

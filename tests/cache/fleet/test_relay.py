@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from cache.fleet.leases import Wake, digest_of
+from cache.fleet.progress import Kind, Message
 from cache.fleet.record import FleetEvent
 from cache.fleet.relay import Followed, Relay, RelayBroken, RelayLimits
 from tests.cache.fleet.bodies import Growth, whole
@@ -202,6 +203,18 @@ async def test_what_ends_early_is_broken(redis_server: RedisServer, how: str) ->
         assert two.relay._views == {}
 
 
+async def test_an_end_that_does_not_fit_is_broken(redis_server: RedisServer) -> None:
+    async with members(redis_server, limits=RelayLimits(linger_seconds=LONG)) as (one, two):
+        await one.holds(body := Growth())
+        body.add(b"some")
+        found = await followed(two)
+        reader = found.chunks()
+        assert await anext(reader) == b"some"
+        one.node.bus.publish("relay", Message(Kind.WHOLE, digest_of(KEY), found.fence, 1, 5).pack())
+        with pytest.raises(RelayBroken):
+            await anext(reader)
+
+
 async def test_a_holder_that_is_killed_is_noticed(redis_server: RedisServer) -> None:
     pipe = asyncio.subprocess.PIPE
     command = (sys.executable, "-m", "tests.cache.fleet.sender", redis_server.url, KEY, "2500")
@@ -318,8 +331,7 @@ async def test_what_was_said_while_the_line_was_lost_is_asked_for_again(redis_se
         reader = (await followed(two)).chunks()
         assert await anext(reader) == b"some"
         rest = asyncio.ensure_future(everything_of(reader))
-        lost = asyncio.Event()
-        two.node.bus.on_lost(lost.set)
+        two.node.bus._jitter = lambda: 10.0  # it comes back when all is said
         await one.node.link.ask("CLIENT", "KILL", "TYPE", "pubsub")
         body.add(b" more")
         body.end()
