@@ -30,7 +30,7 @@ _PCHAR = "!$&'()*+,;=:@"  # RFC 3986 §3.3, beside letters, digits and "-._~"
 _QUERY = _PCHAR + "/?%[]|^`{}"  # what browsers leave raw in a query is left so
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_NOT_IN_URL = re.compile(r"[\x00-\x20\x7f\\]")
+_NOT_IN_URL = re.compile(r"[\x00-\x20\x7f]")
 _NOT_IN_TAG = re.compile(r"[\x00-\x1f\x7f]")
 _UNRESERVED = re.compile(r"[A-Za-z0-9._~-]")
 _FOLDED = "folded:"  # how the ids of purges begin that stand for many
@@ -89,7 +89,7 @@ def canonical(scope: Scope, value: str) -> str:
 def canonical_url(url: str) -> str:
     """Path and query of a URL with every escape that need not be one undone (RFC 3986 §6.2.2); no dot segments.
 
-    This is the spelling that `PurgeTable.verdict` wants. Raises `PurgeMeaningless`.
+    Raises `PurgeMeaningless`. A query is never refused: viewers write what they like there.
     """
     path, query = _split(url)
     path = _canonical_path(path)
@@ -97,8 +97,8 @@ def canonical_url(url: str) -> str:
 
 
 def _split(url: str) -> tuple[str, str]:
-    if _NOT_IN_URL.search(url) or _BROKEN_ESCAPE.search(url):
-        raise PurgeMeaningless("a URL is written without spaces, backslashes and broken escapes")
+    if _NOT_IN_URL.search(url):
+        raise PurgeMeaningless("a URL is written without spaces and control characters")
     if not url.startswith("/"):
         try:
             parts = urlsplit(url)
@@ -112,6 +112,8 @@ def _split(url: str) -> tuple[str, str]:
 
 
 def _canonical_path(path: str) -> str:
+    if "\\" in path or _BROKEN_ESCAPE.search(path):
+        raise PurgeMeaningless("a path is written without backslashes and broken escapes")
     segments = [unquote_to_bytes(segment) for segment in path[1:].split("/")]
     if any(segment in {b".", b".."} or b"/" in segment or b"\\" in segment for segment in segments):
         raise PurgeMeaningless("a path has no dot segments and no escaped slashes")
@@ -121,7 +123,7 @@ def _canonical_path(path: str) -> str:
 
 
 def _canonical_query(query: str) -> str:
-    return quote(_ESCAPE.sub(_undone, query), safe=_QUERY)
+    return quote(_ESCAPE.sub(_undone, _BROKEN_ESCAPE.sub("%25", query)), safe=_QUERY)
 
 
 def _undone(escape: re.Match[str]) -> str:
@@ -172,9 +174,9 @@ class PurgeTable:
         """No entry lives longer than `longest_lifetime` seconds; neither need a purge.
 
         When there are more than `most` records, 16 at least, the oldest are folded: URLs into their mount, one of
-        the URL prefixes `mounts`, and once there are no more of them, prefixes and tags into everything.
+        the URL prefixes `mounts` (decoded), and once there are no more of them, prefixes and tags into everything.
         """
-        self._mounts = sorted((_canonical_path(mount).rstrip("/") for mount in mounts), key=len, reverse=True)
+        self._mounts = sorted((quote(mount.rstrip("/"), safe=f"/{_PCHAR}") for mount in mounts), key=len, reverse=True)
         self._longest_lifetime = longest_lifetime
         self._most = max(most, 16)
         self._next_look = _NEVER
@@ -199,7 +201,8 @@ class PurgeTable:
     def verdict(self, url: str, tags: Iterable[str], stored_at: float) -> PurgeVerdict:
         """What has befallen an entry whose load *began* at `stored_at` (Unix seconds, this node's clock).
 
-        `url` as `canonical_url` gives it. As many look-ups as the path has segments and the entry tags.
+        `url` is a public path, spelled canonically, and any query. As many look-ups as the path has segments and the
+        entry tags.
         """
         if not self._held:
             return PurgeVerdict.NONE
@@ -233,7 +236,8 @@ class PurgeTable:
 
     def _marks_on(self, url: str, tags: Iterable[str]) -> Iterator[_Mark]:
         urls, prefixes, tagged = self._marks[Scope.URL], self._marks[Scope.PREFIX], self._marks[Scope.TAG]
-        path, mark, _ = url.partition("?")
+        path, mark, query = url.partition("?")
+        url = f"{path}?{_canonical_query(query)}" if mark else path
         if urls:
             names = (url, path) if mark else (path,)
             yield from (urls[name] for name in names if name in urls)

@@ -56,6 +56,11 @@ def is_hit(scope: Scope, value: str, url: str, tags: tuple[str, ...] = (), *, st
         ("https://cdn.example/vod/a.ts?v=2#t", "/vod/a.ts?v=2", True),
         ("HTTP://cdn.example", "/", True),
         ("/%76od/%41%2d.ts", "/vod/A-.ts", True),
+        ("/a?x=%7e%C3%a9", "/a?x=~%c3%A9", True),
+        ("/a?x=%7e", "/a?x=%7E", True),
+        ("/a?x=%2", "/a?x=%2", True),
+        ("/a?x=<\\é>", "/a?x=%3C%5c%c3%a9>", True),
+        ("/a?", "/a?", True),
     ],
 )
 def test_a_url(value: str, url: str, is_meant: bool) -> None:
@@ -144,7 +149,7 @@ def test_what_can_name_nothing_is_refused_and_not_repeated(scope: Scope, value: 
     assert not value or value not in str(caught.value)
 
 
-@given(st.text("/ab%2F.~?=&é-", max_size=20))
+@given(st.text("/ab%27eF.~?=&é-\\", max_size=20))
 def test_a_canonical_url_stays_as_it_is(text: str) -> None:
     try:
         url = canonical_url(f"/{text}")
@@ -226,6 +231,12 @@ def test_too_many_urls_become_their_mounts() -> None:
     for one in purges:
         assert made.verdict(one.value, (), one.at) >= (SOFT if one.is_soft else HARD)
     assert made.verdict("/live/99", (), NOW + 100) is NONE
+
+
+def test_a_mounts_prefix_is_no_url() -> None:
+    purges = [purge(Scope.URL, f"/100%25%20%C3%A9/{number}") for number in range(20)]
+    made = table(*purges, most=16, mounts=("/100% é/",))
+    assert "/100%25%20%C3%A9" in {one.value for one in made}
 
 
 def test_too_many_tags_become_everything() -> None:
