@@ -11,7 +11,7 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 
@@ -41,7 +41,7 @@ class Place:
 class Evicted:
     """What was pushed out."""
 
-    bodies: int = 0
+    keys: list[str] = field(default_factory=list)
     size_bytes: int = 0
 
 
@@ -242,7 +242,7 @@ class Changes:
             queues = _SqlQueues(db, stats)
             make_room(queues, capacity_bytes=limits.max_bytes, most_bytes=most)
             self._doomed += queues.gone
-            self.evicted.bodies += len(queues.gone)
+            self.evicted.keys += queues.gone_keys
             self.evicted.size_bytes += stats.size_bytes - queues.size_bytes(Queue.SMALL) - queues.size_bytes(Queue.MAIN)
         return True
 
@@ -255,6 +255,7 @@ class _SqlQueues:
         self._sizes = {Queue.SMALL: stats.small.size_bytes, Queue.MAIN: stats.main.size_bytes}
         self._ghosts = max(_GHOSTS_AT_LEAST, stats.objects)
         self.gone: list[int] = []
+        self.gone_keys: list[str] = []
 
     def size_bytes(self, queue: Queue) -> int:
         return self._sizes[queue]
@@ -282,6 +283,7 @@ class _SqlQueues:
             self._db.execute("DELETE FROM ghost WHERE seq <= (SELECT max(seq) FROM ghost) - ?", (self._ghosts,))
         self._sizes[source] -= entry.size_bytes
         self.gone.append(entry.body_id)
+        self.gone_keys.append(key)
 
 
 def _next_in(db: sqlite3.Connection, queue: Queue) -> int:

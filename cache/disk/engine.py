@@ -39,6 +39,7 @@ class Engine:
         self.clock = clock
         self.recorder = recorder
         self.tasks = Tasks()
+        self.on_evicted: Callable[[str], object] = str  # told the key of each body that this process pushed out
         self.files = Threads("disk-files", _FILE_THREADS)
         self._questions = Threads("disk-index", 1)
         self._writes = Threads("disk-changes", 1)
@@ -65,8 +66,10 @@ class Engine:
     async def change(self, change: Callable[[Changes], T], otherwise: U) -> T | U:
         """What the change gives; `otherwise` when the index cannot be used, and then nothing has changed."""
         answer, evicted = await self._writes.run(lambda: self._change(change, otherwise))
-        if evicted.bodies:
-            self.recorder.evicted(evicted.bodies, evicted.size_bytes)
+        if evicted.keys:
+            self.recorder.evicted(len(evicted.keys), evicted.size_bytes)
+            for key in evicted.keys:
+                self.on_evicted(key)
         return self._told(answer)
 
     async def report_size(self) -> None:

@@ -58,10 +58,10 @@ def test_there_is_room_for_what_fits_beside_other_fills_only(tmp_path: Path) -> 
 def test_bodies_make_room_for_new_ones(tmp_path: Path) -> None:
     with writing(tmp_path) as changes:
         rows = [add(changes, tmp_path, f"{number}") for number in range(10)]
-        assert changes.evicted.bodies == 0
+        assert changes.evicted.keys == []
         add(changes, tmp_path, "new", 2 * BLOCK)
         assert keys(changes) == {f"{number}" for number in range(2, 10)} | {"new"}
-        assert (changes.evicted.bodies, changes.evicted.size_bytes) == (2, 2 * BLOCK)
+        assert (changes.evicted.keys, changes.evicted.size_bytes) == (["0", "1"], 2 * BLOCK)
         assert not body_path(tmp_path, rows[0].body_id).exists()
         assert len(files_in(tmp_path)) == 9
 

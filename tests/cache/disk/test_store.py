@@ -5,8 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from cache.disk.errors import DiskUnavailable
+from tests.cache.disk.model import StoreAgainstModel
 from tests.cache.disk.stores import KIB, LIMITS, body_of, files_in, opened, put
 from tests.clock import Clock
 
@@ -97,3 +99,7 @@ async def test_many_at_once(tmp_path: Path, clock: Clock) -> None:
         assert (await store.stats()).objects == 7
         assert await store.verify() == []
     assert len(files_in(tmp_path)) == 7
+
+
+class TestAgainstModel(StoreAgainstModel.TestCase):  # type: ignore[misc,valid-type]  # made by hypothesis
+    settings = settings(max_examples=40, stateful_step_count=50)
