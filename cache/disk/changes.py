@@ -97,7 +97,7 @@ class Changes:
                     row.body_id,
                     queue,
                     _next_in(db, queue),
-                    on_disk(extents_of(row.pieces).size),
+                    max(change.taken, on_disk(row.extents.size)),
                     row.key,
                     row.length,
                     row.stored_at,
@@ -119,10 +119,10 @@ class Changes:
                 return None
             pieces = joined(found.pieces, change.pieces)
             db.execute(
-                "UPDATE body SET version = version + 1, size = ?, length = coalesce(?, length),"
+                "UPDATE body SET version = version + 1, size = max(size, ?), length = coalesce(?, length),"
                 " tags = coalesce(?, tags), head = coalesce(?, head), pieces = ? WHERE id = ?",
                 (
-                    on_disk(extents_of(pieces).size),
+                    max(change.taken, on_disk(extents_of(pieces).size)),
                     change.length,
                     None if change.tags is None else json.dumps(change.tags),
                     change.head,

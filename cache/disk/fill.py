@@ -28,7 +28,9 @@ class Saving:
     file: BodyFile
     writer: BodyWriter
     reserved: int  # bytes
+    allocated: int  # bytes of the file that were given their place on the disk beforehand
     spent: int = 0
+    is_settled: bool = False  # the fill was committed or given up
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,10 @@ class Keeper(Protocol):
         """Nothing of what was filled is to remain."""
         ...
 
+    def forgotten(self, subject: Subject, saving: Saving) -> None:
+        """Nobody has the fill any more; called in any thread."""
+        ...
+
     def no_room(self) -> None:
         """A body is served without being kept."""
         ...
@@ -112,7 +118,8 @@ class Fill:
     long as they keep the object: what they have not read yet stays readable after the end.
 
     When the disk has no room, the bytes are kept in memory until the last reader is gone, within
-    `memory_fill_bytes`; such a body is served whole but not kept, and `commit` says so.
+    `memory_fill_bytes`; such a body is served whole but not kept, and `commit` says so. A fill that nobody has
+    any more and that has not ended is given up.
     """
 
     def __init__(self, keeper: Keeper, subject: Subject, file: BodyFile | None, saving: Saving | None) -> None:
@@ -123,12 +130,14 @@ class Fill:
         self._saving = saving
         self._is_saved = saving is not None
         self._is_done = False
-        base = extents_of(subject.old.pieces) if subject.old else Extents()
+        base = subject.old.extents if subject.old else Extents()
         self._growing = Growing(base, subject.length)
         self._share = _Share(keeper.budget)
         weakref.finalize(self, self._share.give_back).atexit = False
         if file is not None:
             weakref.finalize(self, file.let_go).atexit = False
+        if saving is not None:
+            weakref.finalize(self, keeper.forgotten, subject, saving).atexit = False
 
     @property
     def length(self) -> int | None:
@@ -208,7 +217,7 @@ class Fill:
         """
         if self._is_done:
             return False
-        self._is_done = True
+        self._settle()
         length = self.length if length is None else length
         try:
             return await self._commit(length, head)
@@ -219,10 +228,15 @@ class Fill:
         """Nothing of this is to remain, and readers are told `reason`; without effect after the end."""
         if self._is_done:
             return
-        self._is_done = True
+        self._settle()
         self._growing.fail(reason)
         if self._saving is not None:
             await self._keeper.drop(self.subject, self._saving)
+
+    def _settle(self) -> None:
+        self._is_done = True
+        if self._saving is not None:
+            self._saving.is_settled = True
 
     async def _commit(self, length: int | None, head: bytes | None) -> bool:
         saving, subject = self._saving, self.subject
