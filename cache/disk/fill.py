@@ -213,10 +213,12 @@ class Fill:
 
         `length` is the whole representation's when it was not known before. False when nothing is kept: there
         was no room, the body is too large, it ended before, or the key has another body than was extended.
-        Readers get all bytes in any case.
+        Readers get all bytes in any case. Raises ValueError when `length` is less than what is there.
         """
         if self._is_done:
             return False
+        if length is not None and self.extents.runs and self.extents.runs[-1][1] > length:
+            raise ValueError("more bytes than the representation has")
         self._settle()
         length = self.length if length is None else length
         try:

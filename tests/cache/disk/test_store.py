@@ -72,6 +72,13 @@ async def test_a_closed_store_answers_no_more(tmp_path: Path, clock: Clock) -> N
             await asking
 
 
+async def test_a_key_that_no_index_can_hold_is_refused(tmp_path: Path, clock: Clock) -> None:
+    async with opened(tmp_path, clock) as store:
+        with pytest.raises(ValueError, match="surrogates"):
+            await store.begin("\ud800", b"", length=3)
+        assert (await store.stats()).filling.objects == 0
+
+
 async def test_hits_are_written_behind(tmp_path: Path, clock: Clock) -> None:
     async with opened(tmp_path, clock) as store:
         assert await put(store, "a", b"abc")
