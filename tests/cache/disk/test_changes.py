@@ -66,6 +66,19 @@ def test_bodies_make_room_for_new_ones(tmp_path: Path) -> None:
         assert len(files_in(tmp_path)) == 9
 
 
+def test_many_bodies_go_in_several_transactions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cache.disk.changes._STEPS_AT_ONCE", 3)
+    with writing(tmp_path) as changes:
+        for number in range(10):
+            add(changes, tmp_path, f"{number}")
+        fill_id = changes.reserve(5 * BLOCK)
+        assert fill_id
+        assert keys(changes) == set("56789")
+        assert changes.grow(fill_id, 5 * BLOCK)
+        assert (keys(changes), changes.evicted.size_bytes) == (set(), 10 * BLOCK)
+        assert files_in(tmp_path) == []
+
+
 def test_nothing_is_evicted_for_what_does_not_fit_anyway(tmp_path: Path) -> None:
     with writing(tmp_path) as changes:
         add(changes, tmp_path, "a")
