@@ -11,7 +11,8 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import Enum, auto
 from hashlib import blake2b
 from pathlib import Path
 
@@ -23,8 +24,15 @@ from cache.disk.rows import Change, Pieces, Row, Stats, extents_of, joined, on_d
 from cache.disk.schema import Link
 
 _GHOSTS_AT_LEAST = 1000
+_STEPS_AT_ONCE = 1000  # of eviction in one transaction, which keeps the other writers waiting
 _DELETE_KEY = "DELETE FROM body WHERE key = ? RETURNING id"
 _DELETE_ID = "DELETE FROM body WHERE id = ? RETURNING id"
+
+
+class _Room(Enum):
+    MADE = auto()
+    NOT_YET = auto()  # so much has to go that others should have their turn before it goes on
+    NONE = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +49,7 @@ class Place:
 class Evicted:
     """What was pushed out."""
 
-    bodies: int = 0
+    keys: list[str] = field(default_factory=list)
     size_bytes: int = 0
 
 
@@ -58,19 +66,25 @@ class Changes:
 
     def reserve(self, size_bytes: int, body_id: int | None = None) -> int | None:
         """The id of a fill that may take `size_bytes`, of a new body or of `body_id`; None without room."""
-        with self._transaction() as db:
-            if not self._make_room(db, size_bytes):
-                return None
-            fields = (body_id or 0, self._place.owner, on_disk(size_bytes))
-            return db.execute("INSERT INTO fill (body, owner, reserved) VALUES (?, ?, ?)", fields).lastrowid
+        fields = (body_id or 0, self._place.owner, on_disk(size_bytes))
+        while True:
+            with self._transaction() as db:
+                room = self._make_room(db, size_bytes)
+                if room is _Room.NONE:
+                    return None
+                if room is _Room.MADE:
+                    return db.execute("INSERT INTO fill (body, owner, reserved) VALUES (?, ?, ?)", fields).lastrowid
 
     def grow(self, fill_id: int, size_bytes: int) -> bool:
         """Whether the fill may take `size_bytes` more."""
-        with self._transaction() as db:
-            if not self._make_room(db, size_bytes):
-                return False
-            more = (on_disk(size_bytes), fill_id)
-            return db.execute("UPDATE fill SET reserved = reserved + ? WHERE id = ?", more).rowcount == 1
+        more = (on_disk(size_bytes), fill_id)
+        while True:
+            with self._transaction() as db:
+                room = self._make_room(db, size_bytes)
+                if room is _Room.NONE:
+                    return False
+                if room is _Room.MADE:
+                    return db.execute("UPDATE fill SET reserved = reserved + ? WHERE id = ?", more).rowcount == 1
 
     def commit(self, fill_id: int, change: Change) -> Row | None:
         """Make the fill's new body the one of its key. None when the fill is not known any more."""
@@ -97,7 +111,7 @@ class Changes:
                     row.body_id,
                     queue,
                     _next_in(db, queue),
-                    on_disk(extents_of(row.pieces).size),
+                    max(change.taken, on_disk(row.extents.size)),
                     row.key,
                     row.length,
                     row.stored_at,
@@ -119,10 +133,10 @@ class Changes:
                 return None
             pieces = joined(found.pieces, change.pieces)
             db.execute(
-                "UPDATE body SET version = version + 1, size = ?, length = coalesce(?, length),"
+                "UPDATE body SET version = version + 1, size = max(size, ?), length = coalesce(?, length),"
                 " tags = coalesce(?, tags), head = coalesce(?, head), pieces = ? WHERE id = ?",
                 (
-                    on_disk(extents_of(pieces).size),
+                    max(change.taken, on_disk(extents_of(pieces).size)),
                     change.length,
                     None if change.tags is None else json.dumps(change.tags),
                     change.head,
@@ -231,20 +245,19 @@ class Changes:
         self._doomed += gone
         return gone
 
-    def _make_room(self, db: sqlite3.Connection, size_bytes: int) -> bool:
+    def _make_room(self, db: sqlite3.Connection, size_bytes: int) -> _Room:
         limits, stats, needed = self._place.limits, read_stats(db), on_disk(size_bytes)
         room = os.statvfs(self._place.directory)
         short = needed + limits.min_free_bytes - room.f_bavail * room.f_frsize
         most = min(limits.max_bytes - stats.filling.size_bytes - needed, stats.size_bytes - max(0, short))
         if most < 0:
-            return False
-        if stats.size_bytes > most:
-            queues = _SqlQueues(db, stats)
-            make_room(queues, capacity_bytes=limits.max_bytes, most_bytes=most)
-            self._doomed += queues.gone
-            self.evicted.bodies += len(queues.gone)
-            self.evicted.size_bytes += stats.size_bytes - queues.size_bytes(Queue.SMALL) - queues.size_bytes(Queue.MAIN)
-        return True
+            return _Room.NONE
+        queues = _SqlQueues(db, stats)
+        is_made = make_room(queues, capacity_bytes=limits.max_bytes, most_bytes=most, steps=_STEPS_AT_ONCE)
+        self._doomed += queues.gone
+        self.evicted.keys += queues.gone_keys
+        self.evicted.size_bytes += stats.size_bytes - queues.size_bytes(Queue.SMALL) - queues.size_bytes(Queue.MAIN)
+        return _Room.MADE if is_made else _Room.NOT_YET
 
 
 class _SqlQueues:
@@ -255,6 +268,7 @@ class _SqlQueues:
         self._sizes = {Queue.SMALL: stats.small.size_bytes, Queue.MAIN: stats.main.size_bytes}
         self._ghosts = max(_GHOSTS_AT_LEAST, stats.objects)
         self.gone: list[int] = []
+        self.gone_keys: list[str] = []
 
     def size_bytes(self, queue: Queue) -> int:
         return self._sizes[queue]
@@ -282,6 +296,7 @@ class _SqlQueues:
             self._db.execute("DELETE FROM ghost WHERE seq <= (SELECT max(seq) FROM ghost) - ?", (self._ghosts,))
         self._sizes[source] -= entry.size_bytes
         self.gone.append(entry.body_id)
+        self.gone_keys.append(key)
 
 
 def _next_in(db: sqlite3.Connection, queue: Queue) -> int:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+import struct
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -39,6 +41,7 @@ class Engine:
         self.clock = clock
         self.recorder = recorder
         self.tasks = Tasks()
+        self.on_evicted: Callable[[str], object] = str  # told the key of each body that this process pushed out
         self.files = Threads("disk-files", _FILE_THREADS)
         self._questions = Threads("disk-index", 1)
         self._writes = Threads("disk-changes", 1)
@@ -52,6 +55,7 @@ class Engine:
             self._write_link, self._changes = await self._writes.run(self._open_changes)
             self._read_link, self._index = await self._questions.run(self._open_index)
         except (OSError, sqlite3.Error) as error:
+            await self._writes.run(self._undo_opening)
             self._shut_threads()
             raise DiskUnavailable(f"the directory of the disk cache cannot be used: {type(error).__name__}") from error
         for _ in range(self._write_link.resets + self._read_link.resets):
@@ -65,8 +69,10 @@ class Engine:
     async def change(self, change: Callable[[Changes], T], otherwise: U) -> T | U:
         """What the change gives; `otherwise` when the index cannot be used, and then nothing has changed."""
         answer, evicted = await self._writes.run(lambda: self._change(change, otherwise))
-        if evicted.bodies:
-            self.recorder.evicted(evicted.bodies, evicted.size_bytes)
+        if evicted.keys:
+            self.recorder.evicted(len(evicted.keys), evicted.size_bytes)
+            for key in evicted.keys:
+                self.on_evicted(key)
         return self._told(answer)
 
     async def report_size(self) -> None:
@@ -84,13 +90,18 @@ class Engine:
         self._shut_threads()
 
     def _claim(self) -> tuple[Owner, Place]:
-        self._directory.mkdir(parents=True, exist_ok=True)
+        self._directory.mkdir(0o700, parents=True, exist_ok=True)
         owner = Owner(self._directory)
         try:
             boot = _BOOT_ID.read_text(encoding="ascii").strip()
         except OSError:
             boot = owner.name  # whether the machine was restarted is not known: everything is verified
         return owner, Place(self._directory, owner.name, boot, self._limits)
+
+    def _undo_opening(self) -> None:
+        with suppress(OSError, AttributeError):  # whatever had been opened
+            self.owner.leave()
+            self._write_link.close()
 
     def _open_changes(self) -> tuple[Link, Changes]:
         link = Link(self._directory)
@@ -118,7 +129,7 @@ class Engine:
 def _guarded(link: Link, call: Callable[[], T], otherwise: U) -> _Answer[T | U]:
     try:
         return _Answer(call())
-    except OSError:
+    except (OSError, ValueError, struct.error):  # the latter two from a row that holds rubbish
         return _Answer(otherwise, DiskEvent.TROUBLE)
     except sqlite3.Error as error:
         if not is_damage(error):

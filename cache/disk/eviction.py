@@ -59,13 +59,20 @@ def queue_for_new(*, is_ghost: bool) -> Queue:
     return Queue.MAIN if is_ghost else Queue.SMALL
 
 
-def make_room(queues: Queues, *, capacity_bytes: int, most_bytes: int) -> None:
-    """Evict until all entries together take at most `most_bytes`; `capacity_bytes` is what they may take."""
+def make_room(queues: Queues, *, capacity_bytes: int, most_bytes: int, steps: int) -> bool:
+    """Evict until all entries together take at most `most_bytes`; `capacity_bytes` is what they may take.
+
+    False when that takes more than so many `steps`: another call goes on where this one ended.
+    """
     while queues.size_bytes(Queue.SMALL) + queues.size_bytes(Queue.MAIN) > max(0, most_bytes):
+        if not steps:
+            return False
+        steps -= 1
         if queues.size_bytes(Queue.SMALL) > capacity_bytes * SMALL_SHARE or not queues.size_bytes(Queue.MAIN):
             _step(queues, Queue.SMALL, PROMOTED_FROM)
         else:
             _step(queues, Queue.MAIN, 1)
+    return True
 
 
 def _step(queues: Queues, queue: Queue, kept_from: int) -> None:

@@ -29,7 +29,9 @@ class Saving:
     file: BodyFile
     writer: BodyWriter
     reserved: int  # bytes
+    allocated: int  # bytes of the file that were given their place on the disk beforehand
     spent: int = 0
+    is_settled: bool = False  # the fill was committed or given up
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,10 @@ class Keeper(Protocol):
         """Nothing of what was filled is to remain."""
         ...
 
+    def forgotten(self, subject: Subject, saving: Saving) -> None:
+        """Nobody has the fill any more; called in any thread."""
+        ...
+
     def no_room(self) -> None:
         """A body is served without being kept."""
         ...
@@ -121,7 +127,8 @@ class Fill:
     long as they keep the object: what they have not read yet stays readable after the end.
 
     When the disk has no room, the bytes are kept in memory until the last reader is gone, within
-    `memory_fill_bytes`; such a body is served whole but not kept, and `commit` says so.
+    `memory_fill_bytes`; such a body is served whole but not kept, and `commit` says so. A fill that nobody has
+    any more and that has not ended is given up.
     """
 
     def __init__(self, keeper: Keeper, subject: Subject, file: BodyFile | None, saving: Saving | None) -> None:
@@ -132,12 +139,14 @@ class Fill:
         self._saving = saving
         self._is_saved = saving is not None
         self._is_done = False
-        base = extents_of(subject.old.pieces) if subject.old else Extents()
+        base = subject.old.extents if subject.old else Extents()
         self._growing = Growing(base, subject.length)
         self._share = _Share(keeper.budget)
         weakref.finalize(self, self._share.give_back).atexit = False
         if file is not None:
             weakref.finalize(self, _let_go_later, asyncio.get_running_loop(), file).atexit = False
+        if saving is not None:
+            weakref.finalize(self, keeper.forgotten, subject, saving).atexit = False
 
     @property
     def length(self) -> int | None:
@@ -213,11 +222,13 @@ class Fill:
 
         `length` is the whole representation's when it was not known before. False when nothing is kept: there
         was no room, the body is too large, it ended before, or the key has another body than was extended.
-        Readers get all bytes in any case.
+        Readers get all bytes in any case. Raises ValueError when `length` is less than what is there.
         """
         if self._is_done:
             return False
-        self._is_done = True
+        if length is not None and self.extents.runs and self.extents.runs[-1][1] > length:
+            raise ValueError("more bytes than the representation has")
+        self._settle()
         length = self.length if length is None else length
         try:
             return await self._commit(length, head)
@@ -228,10 +239,15 @@ class Fill:
         """Nothing of this is to remain, and readers are told `reason`; without effect after the end."""
         if self._is_done:
             return
-        self._is_done = True
+        self._settle()
         self._growing.fail(reason)
         if self._saving is not None:
             await self._keeper.drop(self.subject, self._saving)
+
+    def _settle(self) -> None:
+        self._is_done = True
+        if self._saving is not None:
+            self._saving.is_settled = True
 
     async def _commit(self, length: int | None, head: bytes | None) -> bool:
         saving, subject = self._saving, self.subject

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import weakref
+from dataclasses import replace
 from functools import partial
 
-from cache.disk.body import BodyFile, BodyWriter, create_body
+from cache.disk.body import BodyFile, BodyWriter, create_body, taken
 from cache.disk.engine import Engine
 from cache.disk.errors import DiskFull, TooLarge
 from cache.disk.fill import Fill, MemoryBudget, Saving, Subject
@@ -29,10 +30,12 @@ class Filling:
         self._engine = engine
         self._looking = looking
         self._fills: weakref.WeakSet[Fill] = weakref.WeakSet()
+        self._loop = asyncio.get_running_loop()
+        self._is_closed = False
 
     async def begin(self, subject: Subject, expects: Run | None, file: BodyFile | None = None) -> Fill:
         """See `DiskStore.begin` and `extend`; `file` is the old body's, and held by the caller."""
-        there = extents_of(subject.old.pieces) if subject.old else Extents()
+        there = subject.old.extents if subject.old else Extents()
         if expects is not None and there.with_run(*expects).size > self._engine.place.limits.max_object_bytes:
             self._engine.recorder.happened(DiskEvent.TOO_LARGE)
             raise TooLarge("larger than one body may be")
@@ -49,6 +52,7 @@ class Filling:
         """Give up every fill."""
         for fill in tuple(self._fills):
             await fill.abandon("closed")
+        self._is_closed = True
 
     @property
     def files(self) -> Threads:
@@ -58,6 +62,11 @@ class Filling:
     def now(self) -> float:
         """Seconds since the epoch."""
         return self._engine.clock()
+
+    def forgotten(self, subject: Subject, saving: Saving) -> None:
+        """Nobody has the fill any more; called in any thread."""
+        if not saving.is_settled and not self._is_closed:
+            self._loop.call_soon_threadsafe(self._clear_away, subject, saving)
 
     def no_room(self) -> None:
         """A body is served without being kept."""
@@ -102,7 +111,7 @@ class Filling:
         except OSError:
             await abandon(self._engine, fill_id, old_id)
             return None
-        return Saving(fill_id, opened, writer, on_disk(size))
+        return Saving(fill_id, opened, writer, on_disk(size), 0 if expects is None else size)
 
     def _open(self, fill_id: int, file: BodyFile | None, expects: Run | None) -> tuple[BodyFile, BodyWriter]:
         place = self._engine.place
@@ -131,10 +140,14 @@ class Filling:
 
     async def _try_to_keep(self, subject: Subject, saving: Saving, change: Change) -> Row | None:
         old = subject.old
+        written = extents_of(change.pieces).size
         size = extents_of([*change.pieces, *(old.pieces if old else ())]).size
         if size > self._engine.place.limits.max_object_bytes:
             self._engine.recorder.happened(DiskEvent.TOO_LARGE)
             return None
+        if written < saving.allocated:
+            taken_now = partial(taken, self._engine.place.directory, saving.file.body_id)
+            change = replace(change, taken=await self.files.run(taken_now))
         if old is None:
             return await self._engine.change(lambda changes: changes.commit(saving.fill_id, change), None)
         body_id = old.body_id
@@ -142,6 +155,10 @@ class Filling:
 
     async def _drop(self, subject: Subject, saving: Saving) -> None:
         await abandon(self._engine, saving.fill_id, None if subject.old is None else subject.old.body_id)
+
+    def _clear_away(self, subject: Subject, saving: Saving) -> None:
+        if not self._is_closed:
+            self._engine.tasks.spawn(self._drop(subject, saving))
 
     def _give_up(self, task: asyncio.Task[Fill]) -> None:
         if not task.cancelled() and task.exception() is None:

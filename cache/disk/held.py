@@ -7,7 +7,7 @@ from typing import Protocol
 
 from cache.disk.body import BodyFile
 from cache.disk.errors import BodyBroken
-from cache.disk.rows import Row, extents_of
+from cache.disk.rows import Row
 from cache.disk.threads import Threads
 
 
@@ -39,7 +39,7 @@ class Held:
         """Holds `file`; `damaged` is told of a body whose file is shorter than it was."""
         file.hold()
         self.row = row
-        self.extents = extents_of(row.pieces)
+        self.extents = row.extents
         self._file = file
         self._threads = threads
         self._damaged = damaged

@@ -26,6 +26,7 @@ class Looking:
         self._looks: dict[str, _Look] = {}
         self._hits: Counter[int] = Counter()
         self._is_closed = False
+        engine.on_evicted = self.changed
 
     def peek(self, key: str) -> Held | None:
         """The body of `key` if it is open and was looked up a short time ago."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from cache.extents import Extents, merged
@@ -63,6 +63,10 @@ class Row:
     pieces: Pieces
     stored_at: float  # seconds since the epoch
     boot: str  # during which its bytes were written or last verified
+    extents: Extents = field(init=False, compare=False, repr=False)  # what the pieces cover
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "extents", extents_of(self.pieces))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,7 @@ class Change:
     tags: tuple[str, ...] | None
     pieces: Pieces
     stored_at: float
+    taken: int = 0  # bytes of the disk that the file takes, where that may be more than for what is there
 
 
 @dataclass(frozen=True, slots=True)

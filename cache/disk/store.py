@@ -94,8 +94,10 @@ class DiskStore:
 
         `length` is the whole representation's, None when it is not known; `expects` is the run of it that will be
         written, when that is not all. Raises `TooLarge`, and `DiskFull` when there is room for it neither on the
-        disk nor in the memory set aside; with memory alone the fill serves its readers and is not kept.
+        disk nor in the memory set aside; with memory alone the fill serves its readers and is not kept. A commit
+        with less than `length` keeps a part: whoever wanted all of it gives the fill up instead.
         """
+        key.encode()  # a key that no index could hold is the caller's mistake: UnicodeEncodeError
         if expects is None and length is not None:
             expects = (0, length)
         return await self._filling.begin(Subject(key, head, length, tags), expects)

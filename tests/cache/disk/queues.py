@@ -7,6 +7,8 @@ from collections.abc import Hashable
 
 from cache.disk.eviction import MAX_FREQUENCY, Entry, Queue, make_room, queue_for_new
 
+ALL = 1_000_000  # more steps than there are
+
 
 class MemoryQueues:
     """A cache of objects of a given size that evicts by the policy under test."""
@@ -41,7 +43,7 @@ class MemoryQueues:
             if (entry := waiting.get(name)) is not None:
                 waiting[name] = Entry(name, entry.size_bytes, min(MAX_FREQUENCY, entry.frequency + 1))
                 return True
-        make_room(self, capacity_bytes=self.capacity, most_bytes=self.capacity - size)
+        make_room(self, capacity_bytes=self.capacity, most_bytes=self.capacity - size, steps=ALL)
         is_ghost = name in self.ghosts
         self.ghosts.pop(name, None)
         self.queues[queue_for_new(is_ghost=is_ghost)][name] = Entry(name, size, 0)

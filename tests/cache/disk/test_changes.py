@@ -58,12 +58,25 @@ def test_there_is_room_for_what_fits_beside_other_fills_only(tmp_path: Path) -> 
 def test_bodies_make_room_for_new_ones(tmp_path: Path) -> None:
     with writing(tmp_path) as changes:
         rows = [add(changes, tmp_path, f"{number}") for number in range(10)]
-        assert changes.evicted.bodies == 0
+        assert changes.evicted.keys == []
         add(changes, tmp_path, "new", 2 * BLOCK)
         assert keys(changes) == {f"{number}" for number in range(2, 10)} | {"new"}
-        assert (changes.evicted.bodies, changes.evicted.size_bytes) == (2, 2 * BLOCK)
+        assert (changes.evicted.keys, changes.evicted.size_bytes) == (["0", "1"], 2 * BLOCK)
         assert not body_path(tmp_path, rows[0].body_id).exists()
         assert len(files_in(tmp_path)) == 9
+
+
+def test_many_bodies_go_in_several_transactions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cache.disk.changes._STEPS_AT_ONCE", 3)
+    with writing(tmp_path) as changes:
+        for number in range(10):
+            add(changes, tmp_path, f"{number}")
+        fill_id = changes.reserve(5 * BLOCK)
+        assert fill_id
+        assert keys(changes) == set("56789")
+        assert changes.grow(fill_id, 5 * BLOCK)
+        assert (keys(changes), changes.evicted.size_bytes) == (set(), 10 * BLOCK)
+        assert files_in(tmp_path) == []
 
 
 def test_nothing_is_evicted_for_what_does_not_fit_anyway(tmp_path: Path) -> None:

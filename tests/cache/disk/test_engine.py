@@ -74,3 +74,25 @@ async def test_what_is_asked_of_a_closed_engine_is_refused(tmp_path: Path, clock
     with pytest.raises(DiskUnavailable):
         await engine.ask(lambda index: index.stats(), None)
     assert [path.name for path in (tmp_path / "owners").iterdir()] == []
+
+
+async def test_a_row_of_rubbish_is_a_miss_until_it_is_replaced(tmp_path: Path, clock: Clock) -> None:
+    tally = DiskTally()
+    async with opened(tmp_path, clock, tally=tally) as store:
+        assert await put(store, "a", b"abc")
+        index = sqlite3.connect(tmp_path / INDEX)
+        index.execute("UPDATE body SET pieces = X'78'")
+        index.commit()
+        index.close()
+        clock.advance(1)
+        assert await store.get("a") is None
+        assert tally.events == {DiskEvent.TROUBLE: 1}
+        assert await put(store, "a", b"new")
+        assert await body_of(store, "a") == b"new"
+
+
+async def test_opening_that_fails_leaves_nothing_open(tmp_path: Path, clock: Clock) -> None:
+    (tmp_path / INDEX).mkdir()
+    with pytest.raises(DiskUnavailable):
+        await Engine(tmp_path, LIMITS, clock, DiskTally()).open()
+    assert [path.name for path in (tmp_path / "owners").iterdir()] == []

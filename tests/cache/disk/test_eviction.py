@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cache.disk.eviction import Queue, make_room, queue_for_new
-from tests.cache.disk.queues import Lru, MemoryQueues
+from tests.cache.disk.queues import ALL, Lru, MemoryQueues
 
 CAPACITY = 100
 
@@ -45,7 +45,7 @@ def test_the_main_queue_gives_one_more_round_for_each_hit() -> None:
     queues.ask(5)  # pushes 1 and 2 up, and 3 out
     assert list(queues.queues[Queue.MAIN]) == [1, 2]
     queues.ask(1)
-    make_room(queues, capacity_bytes=4, most_bytes=1)
+    make_room(queues, capacity_bytes=4, most_bytes=1, steps=ALL)
     assert [name for name, _ in queues.evictions] == [3, 4, 5, 2]
     assert [entry.frequency for entry in queues.queues[Queue.MAIN].values()] == [0]
 
@@ -107,5 +107,14 @@ def test_everything_goes_when_nothing_may_stay() -> None:
     queues = MemoryQueues(CAPACITY)
     for name in (1, 1, 1, 1, 2, 3, 3):
         queues.ask(name)
-    make_room(queues, capacity_bytes=CAPACITY, most_bytes=-1)
+    make_room(queues, capacity_bytes=CAPACITY, most_bytes=-1, steps=ALL)
     assert sum(map(queues.size_bytes, Queue)) == 0
+
+
+def test_a_long_way_is_gone_in_parts() -> None:
+    queues = MemoryQueues(CAPACITY)
+    for name in range(10):
+        queues.ask(name)
+    made = [make_room(queues, capacity_bytes=CAPACITY, most_bytes=3, steps=4) for _ in range(2)]
+    assert made == [False, True]
+    assert [name for name, _ in queues.evictions] == list(range(7))

@@ -98,6 +98,11 @@ async def test_more_than_the_length_is_refused(tmp_path: Path, clock: Clock) -> 
             await fill.write(1, b"abc")
         assert fill.reach(0) == 0
         await fill.abandon()
+        fill = await store.begin("a", b"", length=None)
+        await fill.write(0, b"abc")
+        with pytest.raises(ValueError, match="more bytes"):
+            await fill.commit(length=2)
+        await fill.abandon()
 
 
 async def test_readers_of_what_is_given_up_are_told(tmp_path: Path, clock: Clock) -> None:

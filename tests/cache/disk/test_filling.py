@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from dataclasses import replace
 from pathlib import Path
 
@@ -95,3 +96,29 @@ async def test_what_was_stored_is_told(tmp_path: Path, clock: Clock) -> None:
             assert await put(store, f"{number}", bytes(15 * KIB))
     assert tally.stored_bytes == 75 * KIB
     assert (tally.evicted_bodies, tally.evicted_bytes) == (1, 16 * KIB)
+
+
+async def test_a_fill_that_nobody_has_any_more_is_given_up(tmp_path: Path, clock: Clock) -> None:
+    async with opened(tmp_path, clock) as store:
+        fill = await store.begin("a", b"", length=3)
+        await fill.write(0, b"abc")
+        del fill
+        gc.collect()
+        while (await store.stats()).filling.objects:
+            await asyncio.sleep(0)
+        assert files_in(tmp_path) == []
+
+
+async def test_what_is_kept_in_part_is_charged_for_the_room_that_it_takes(tmp_path: Path, clock: Clock) -> None:
+    async with opened(tmp_path, clock) as store:
+        fill = await store.begin("a", b"", length=20 * KIB)
+        await fill.write(0, bytes(KIB))
+        assert await fill.commit()
+        assert (await store.stats()).size_bytes >= 20 * KIB
+        held = await store.get("a")
+        assert held is not None
+        more = await store.extend(held)
+        held.release()
+        await more.write(KIB, bytes(KIB))
+        assert await more.commit()
+        assert (await store.stats()).size_bytes >= 20 * KIB

@@ -156,3 +156,10 @@ async def test_a_file_that_cannot_be_opened_is_a_miss_and_stays(tmp_path: Path, 
         assert await body_of(store, "a") == b"abc"
     assert tally.events == {DiskEvent.TROUBLE: 1}
     assert body_path(tmp_path, int(path.name, 16)) == path
+
+
+async def test_what_this_process_has_evicted_is_gone_at_once(tmp_path: Path, clock: Clock) -> None:
+    async with opened(tmp_path, clock) as store:
+        for number in range(5):
+            assert await put(store, f"{number}", bytes(16 * KIB))
+        assert [store.peek(key) is not None for key in "01234"] == [False, True, True, True, True]

@@ -89,8 +89,10 @@ def test_two_who_find_the_same_damage_move_it_aside_once(tmp_path: Path) -> None
 def test_damage_is_told_from_what_passes(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     path.write_bytes(b"no database at all" * 100)
+    connection = sqlite3.connect(path)
     with pytest.raises(sqlite3.DatabaseError) as damaged:
-        sqlite3.connect(path).execute("SELECT 1 FROM sqlite_master")
+        connection.execute("SELECT 1 FROM sqlite_master")
+    connection.close()
     assert is_damage(damaged.value)
     assert not is_damage(sqlite3.OperationalError("database is locked"))
 

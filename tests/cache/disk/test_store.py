@@ -5,8 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from cache.disk.errors import DiskUnavailable
+from tests.cache.disk.model import StoreAgainstModel
 from tests.cache.disk.stores import KIB, LIMITS, body_of, files_in, opened, put
 from tests.clock import Clock
 
@@ -70,6 +72,13 @@ async def test_a_closed_store_answers_no_more(tmp_path: Path, clock: Clock) -> N
             await asking
 
 
+async def test_a_key_that_no_index_can_hold_is_refused(tmp_path: Path, clock: Clock) -> None:
+    async with opened(tmp_path, clock) as store:
+        with pytest.raises(ValueError, match="surrogates"):
+            await store.begin("\ud800", b"", length=3)
+        assert (await store.stats()).filling.objects == 0
+
+
 async def test_hits_are_written_behind(tmp_path: Path, clock: Clock) -> None:
     async with opened(tmp_path, clock) as store:
         assert await put(store, "a", b"abc")
@@ -97,3 +106,7 @@ async def test_many_at_once(tmp_path: Path, clock: Clock) -> None:
         assert (await store.stats()).objects == 7
         assert await store.verify() == []
     assert len(files_in(tmp_path)) == 7
+
+
+class TestAgainstModel(StoreAgainstModel.TestCase):  # type: ignore[misc,valid-type]  # made by hypothesis
+    settings = settings(max_examples=40, stateful_step_count=50)
