@@ -301,6 +301,7 @@ class Pulls:
                 position += len(chunk)
             is_whole = True
             await fill.commit(length=position if fill.length is None else None)
+            await self._shelf.settle(arriving)
         except UpstreamError as error:
             self._recorder.broke(error.trouble)
             _log.warning("a body from upstream broke and is not kept: %s", error)
