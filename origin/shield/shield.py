@@ -178,8 +178,7 @@ class Shield:
         wish = _validating(found, wanted.conditional)
         try:
             landing, is_mine = await self._pulls.join(without_conditions(asked), wish)
-        except UpstreamError as error:
-            self._recorder.broke(error.trouble)
+        except UpstreamError:
             if not may_serve:
                 raise
             self._cooldown.start(found.key, now)
