@@ -77,8 +77,10 @@ class Locator:
             landing, _ = await self._pulls.join(self._asked, wish)
         except UpstreamError as error:
             raise BodyFailed(str(error)) from error
-        if isinstance(landing, Single) and (incoming := landing.claim()) is not None:
-            await incoming.close()
+        if isinstance(landing, Single):
+            if (incoming := landing.claim()) is not None:
+                await incoming.close()
+            await self._shelf.forget(self._key)  # the version that is kept is gone, and the next viewer needs another
         if not isinstance(landing, Landed) or landing.arriving is None or not self._is_same(landing.stored):
             raise BodyFailed("the rest of the body cannot be pulled")
 

@@ -279,7 +279,9 @@ class Pulls:
             return await self._shelf.begin(asked, whole, run.length, run.start, stop)
         kept_one = await self._shelf.at(wish.key)
         try:
-            if not isinstance(kept_one, Kept) or not _is_of(kept_one.stored, stored):
+            if not isinstance(kept_one, Kept) or not _is_of(kept_one, stored, run):
+                if isinstance(kept_one, Kept):
+                    await self._shelf.forget(wish.key)  # what is there of it will never be whole
                 raise self._broken(Trouble.CHANGED, "a range of another version")
             return await self._shelf.extend(kept_one, run.start, stop)
         finally:
@@ -299,7 +301,8 @@ class Pulls:
             await fill.commit(length=position if fill.length is None else None)
             await self._shelf.settle(arriving)
         except UpstreamError as error:
-            _log.warning("a body from upstream broke and is not kept: %s", error)
+            # Its text alone: whoever keeps the record would keep the body's file open with the error.
+            _log.warning("a body from upstream broke and is not kept: %s", str(error))
         except DiskError:
             self._recorder.happened(Event.NOT_KEPT)
         finally:
@@ -323,8 +326,11 @@ class Pulls:
         task.add_done_callback(self._pumps.discard)
 
 
-def _is_of(known: StoredResponse, part: StoredResponse) -> bool:
-    """Whether a part may be joined to what is known (RFC 9111 §3.4)."""
+def _is_of(kept_one: Kept, part: StoredResponse, run: Run) -> bool:
+    """Whether a part may be joined to what is kept (RFC 9111 §3.4)."""
+    known, length = kept_one.stored, kept_one.held.length
+    if None not in {run.length, length} and run.length != length:
+        return False
     if part.status == 206:
         return may_combine(known, part.status, part.fields)
     return known.etag is not None and not known.etag.weak and known.etag == part.etag
