@@ -89,7 +89,8 @@ def open_fleet(
     stack.push_async_callback(link.close)
     namespace = configured.cache.namespace
     bus = RedisBus(link, namespace, _new_id(), random.random, metrics)
-    guard = Guard(link, time.monotonic, random.random)
+    # Each has its own: large blocks that are slow are no reason to do without leases.
+    guard, relay_guard = (Guard(link, time.monotonic, random.random) for _ in range(2))
     leases = RedisLeases(
         guard,
         bus,
@@ -99,7 +100,7 @@ def open_fleet(
         clock=time.monotonic,
         recorder=metrics,
     )
-    relay = Relay(guard, bus, namespace, clock=time.monotonic, recorder=metrics)
+    relay = Relay(relay_guard, bus, namespace, clock=time.monotonic, recorder=metrics)
     stored = RedisPurges(link, namespace=namespace, longest_lifetime=LONGEST_LIFETIME, new_id=_new_id)
     shared = desk(fleet=(bus, stored))
     return FleetParts(bus, leases, relay, table, shared, (bus.run, shared.follow))
