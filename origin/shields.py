@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -23,8 +23,14 @@ from origin.edge.upstream import Upstream
 from origin.fleet import FleetParts, judge_by
 from origin.httpcache.policy import Policy
 from origin.keystore.rings import KeyRings
+from origin.manifests.courses import Wanted
+from origin.manifests.upcoming import Ground
+from origin.media.target import MountName
+from origin.shield.asked import Asked
+from origin.shield.foresight import Horizon
 from origin.shield.manifests import ShieldReader
 from origin.shield.places import Place
+from origin.shield.prefetch import Limits, Prefetcher
 from origin.shield.pulls import Pulls
 from origin.shield.recorder import Event
 from origin.shield.sharing import Fleet
@@ -81,6 +87,7 @@ class Shields:
     judge: Judge
     fleet: Fleet
     metrics: UpstreamMetrics
+    mounts: tuple[MountName, ...]  # all there are
     signing_key: Callable[[str], Key]  # of a key ring
 
     def open(self, mount: settings.Mount, policy: CachePolicy, stack: AsyncExitStack) -> Behind | None:
@@ -116,9 +123,28 @@ class Shields:
             tags=mount.shield.tags,
         )
         ask = partial(ask_for, mount.prefix, behind, policy)
+        if mount.shield.prefetch:
+            behind = replace(behind, prefetcher=self._prefetcher(mount, shield, ask, stack))
         stack.push_async_callback(upstream.close)
         stack.push_async_callback(pulls.close)
         return Behind(behind, ShieldReader(shield, upstream, ask, time.time, MAX_MANIFEST_BYTES))
+
+    def _prefetcher(
+        self, mount: settings.Mount, shield: Shield, ask: Callable[[str], Asked], stack: AsyncExitStack
+    ) -> Prefetcher:
+        async def warm(wanted: Wanted) -> None:
+            asked = ask(wanted.name)
+            if wanted.span is not None:
+                first, last = wanted.span
+                asked = replace(asked, fields=(("Range", f"bytes={first}-{'' if last is None else last}"),))
+            await shield.warm(asked, time.time())
+
+        name = MountName(mount.prefix, mount.asset_depth)
+        limits = Limits(horizon=Horizon(ahead=mount.shield.prefetch))
+        told = partial(self.metrics.prefetched, mount.prefix)
+        prefetcher = Prefetcher(warm, Ground(name, self.mounts), limits, time.time, told)
+        stack.push_async_callback(prefetcher.close)
+        return prefetcher
 
 
 def rules_of(mount: settings.Mount) -> Rules:
@@ -143,8 +169,9 @@ async def open_shields(
     if not any(map(is_pulled, configured.mount)):
         return None
     shelf = await open_shelf(configured, metrics, stack)
+    mounts = tuple(MountName(mount.prefix, mount.asset_depth) for mount in configured.mount)
     coalescing = Fleet(fleet.leases, fleet.relay)
-    return Shields(shelf, judge_by(fleet.purges), coalescing, metrics, partial(_signing_key, rings))
+    return Shields(shelf, judge_by(fleet.purges), coalescing, metrics, mounts, partial(_signing_key, rings))
 
 
 def _observed(metrics: UpstreamMetrics, mount: str, fetched: Fetched) -> None:

@@ -13,13 +13,17 @@ from origin.edge.upstream import Upstream
 from origin.http.caching import NO_STORE, cache_control
 from origin.http.conditions import Conditions
 from origin.http.fields import Fields, combined, values_of, without
+from origin.http.ranges import IntRange, parse_range
 from origin.http.reply import Header, Reply
-from origin.media.cmcd import without_cmcd
+from origin.manifests.courses import Span
+from origin.media.cmcd import of_fields, of_query, without_cmcd
 from origin.media.kinds import Kind, format_of
 from origin.media.target import Target
 from origin.serving.inbound import Inbound
 from origin.shield.asked import Asked
+from origin.shield.prefetch import Prefetcher
 from origin.shield.shield import Answered
+from origin.upstream.origin_server import Viewer
 
 # Of one viewer, or of the hop between the viewer and here; never true of a pull that is for all.
 _OF_THE_VIEWER = frozenset(
@@ -47,6 +51,8 @@ async def answer_pulled(
 ) -> Answered:
     """The reply. Raises `UpstreamError` and `StoreError`."""
     asked = asked_of(mount, upstream, target, admission, inbound)
+    if upstream.prefetcher is not None and target.kind not in MANIFESTS:
+        _foresee(upstream.prefetcher, target, asked, inbound)
     answered = await upstream.shield.answer(asked, now)
     reply = answered.reply
     fields = _shown_fields(mount, asked, target.kind, admission.audience, reply, inbound)
@@ -55,6 +61,7 @@ async def answer_pulled(
 
 def asked_of(mount: Mount, upstream: Upstream, target: Target, admission: Admission, inbound: Inbound) -> Asked:
     """The request as the shield may know it: without the viewer's token and without what is for this hop alone."""
+    facts = inbound.facts
     drop = _OF_THE_VIEWER | upstream.own_fields
     if mount.protection is not None:
         # A token may ride in them, and no answer to one viewer's credentials is for another.
@@ -66,8 +73,23 @@ def asked_of(mount: Mount, upstream: Upstream, target: Target, admission: Admiss
         method=inbound.method,
         fields=fields,
         body=inbound.body,
+        viewer=Viewer(None if facts.client is None else str(facts.client), facts.scheme, facts.authority),
         boundary=boundary_for(Conditions.from_fields(inbound.facts.headers)),
     )
+
+
+def _foresee(prefetcher: Prefetcher, target: Target, asked: Asked, inbound: Inbound) -> None:
+    """Tell who looks ahead what is watched, and what the player says that it wants next."""
+    prefetcher.asked(target.path, _span_of(asked))
+    said = of_query(inbound.facts.query) or of_fields(inbound.fields.items())
+    if said is not None:
+        prefetcher.hinted(target.path, said.next_objects)
+
+
+def _span_of(asked: Asked) -> Span | None:
+    specs = None if asked.range is None else parse_range(asked.range)
+    one = specs[0] if specs is not None and len(specs) == 1 else None
+    return (one.first, one.last) if isinstance(one, IntRange) else None
 
 
 def ask_for(prefix: str, upstream: Upstream, policy: CachePolicy, path: str, query: str = "") -> Asked:

@@ -92,7 +92,7 @@ class Pulls:
         """One pull. Raises `UpstreamError`."""
         requested_at = self._clock()
         fields = (*forwardable_request(asked.fields), *wish.fields)
-        incoming = await self._upstream.fetch(Outgoing("GET", asked.target, fields))
+        incoming = await self._upstream.fetch(Outgoing("GET", asked.target, fields, viewer=asked.viewer))
         is_taken = False
         try:
             landing = await self._land(asked, wish, incoming, requested_at)
@@ -107,7 +107,7 @@ class Pulls:
         requested_at = self._clock()
         own = tuple(field for field in asked.fields if field[0].lower() in _CONDITIONAL)
         fields = (*without(forwardable_request(asked.fields), {"content-type"}), *own)
-        incoming = await self._upstream.fetch(Outgoing(asked.method, asked.target, fields, asked.body))
+        incoming = await self._upstream.fetch(Outgoing(asked.method, asked.target, fields, asked.body, asked.viewer))
         return Single.of(self._head(asked, incoming, requested_at), "passed_on", incoming)
 
     def head_of(self, asked: Asked, single: Single) -> StoredResponse | None:
