@@ -21,6 +21,7 @@ from auth import Policy as TokenPolicy
 from cache import Cache, MemoryTier
 from cache import Policy as TierPolicy
 from cache.fleet.leases import Leases
+from cache.fleet.purging import PurgeDesk
 from cache.l2_redis import RedisLimits, RedisSecondTier
 from origin import __version__, settings
 from origin.control.api_keys import ApiKey, ApiKeys, Permission
@@ -29,12 +30,13 @@ from origin.control.revocations import RevocationDesk
 from origin.control.routes import add_control
 from origin.control.signing import Signer, Signers
 from origin.edge.edge_identity import ProofResult
-from origin.edge.handler import PublicHandler
+from origin.edge.handler import Doors, PublicHandler
 from origin.edge.manifest import Manifest, ManifestCodec
 from origin.edge.manifests import Manifests
 from origin.edge.mount import Mount
 from origin.edge.pages import Pages, keys_page, time_page
 from origin.edge.playback import Playback
+from origin.edge.purge_door import PurgeDoor
 from origin.edge.rate_limit import RateLimit
 from origin.edges import open_edges
 from origin.fleet import open_fleet, redis_tls
@@ -124,7 +126,7 @@ async def open_runtime(configured: settings.Settings, pages: Pages | None = None
             observer=Observer(metrics, await _open_access_log(configured, metrics, stack)),
             decided=metrics.token_decision,
             ledger=ledger,
-            playback=_playback(configured, mounts, rings),
+            doors=Doors(_playback(configured, mounts, rings), _purging(configured, fleet.desk)),
         )
         health = Health(
             {f"mount {mount.label}": mount.source.probe for mount in mounts}
@@ -255,6 +257,11 @@ def _playback(configured: settings.Settings, mounts: list[Mount], rings: KeyRing
         ttl=asked.ttl_seconds,
         limit=RateLimit(asked.per_minute),
     )
+
+
+def _purging(configured: settings.Settings, desk: PurgeDesk) -> PurgeDoor | None:
+    purgers = configured.public.purge_from
+    return PurgeDoor(TrustedProxies(purgers), desk) if purgers else None
 
 
 def _signers(configured: settings.Settings, mounts: list[Mount]) -> Signers:

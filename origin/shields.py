@@ -94,14 +94,10 @@ class Shields:
         """What the mount has instead of a directory, closed with `stack`; None when it has one."""
         if not is_pulled(mount):
             return None
-        upstream = self._upstream(mount)
+        ring = mount.upstream.sign_keys
+        upstream = upstream_of(mount, None if ring is None else self.signing_key(ring))
         observed = ObservedOrigin(upstream, partial(_observed, self.metrics, mount.prefix), clock=time.monotonic)
         return self._open_behind(mount, observed, policy, stack)
-
-    def _upstream(self, mount: settings.Mount) -> OriginServer:
-        if mount.storage.startswith("http"):
-            return http_origin(mount, None if (ring := mount.upstream.sign_keys) is None else self.signing_key(ring))
-        return BucketOrigin(open_bucket(mount.storage, bucket_options(mount)))
 
     def _open_behind(
         self, mount: settings.Mount, upstream: OriginServer, policy: CachePolicy, stack: AsyncExitStack
@@ -193,6 +189,13 @@ async def open_shelf(configured: settings.Settings, metrics: UpstreamMetrics, st
     store = await DiskStore.open(directory, limits, time.time, metrics)
     stack.push_async_callback(store.close)
     return Shelf(store)
+
+
+def upstream_of(mount: settings.Mount, key: Key | None = None) -> OriginServer:
+    """The mount's upstream or bucket, bare; `key` signs pulls. Raises `BadStorageUrl` and ValueError."""
+    if mount.storage.startswith("http"):
+        return http_origin(mount, key)
+    return BucketOrigin(open_bucket(mount.storage, bucket_options(mount)))
 
 
 def bucket_options(mount: settings.Mount) -> BucketOptions:
