@@ -145,7 +145,7 @@ async def _mount(mount: Mount) -> Diagnosis:
     try:
         # Settings hold absolute URLs.
         store = upstream_of(mount) if is_pulled(mount) else open_store(mount.storage, base=Path("/"))
-    except (BadStorageUrl, ValueError) as error:
+    except BadStorageUrl as error:
         return Diagnosis(subject, is_ok=False, finding=str(error), remedy="correct the mount's storage")
     try:
         trouble = await _trouble(store.probe)

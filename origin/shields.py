@@ -37,7 +37,7 @@ from origin.shield.sharing import Fleet
 from origin.shield.shelf import Shelf
 from origin.shield.shield import Judge, Rules, Shield
 from origin.storage.bucket_client import BucketOptions
-from origin.storage.mounts import open_bucket
+from origin.storage.mounts import BadStorageUrl, open_bucket
 from origin.telemetry.upstream_metrics import UpstreamMetrics
 from origin.upstream.bucket import BucketOrigin
 from origin.upstream.http_config import HttpOriginConfig
@@ -192,10 +192,13 @@ async def open_shelf(configured: settings.Settings, metrics: UpstreamMetrics, st
 
 
 def upstream_of(mount: settings.Mount, key: Key | None = None) -> OriginServer:
-    """The mount's upstream or bucket, bare; `key` signs pulls. Raises `BadStorageUrl` and ValueError."""
-    if mount.storage.startswith("http"):
-        return http_origin(mount, key)
-    return BucketOrigin(open_bucket(mount.storage, bucket_options(mount)))
+    """The mount's upstream or bucket, bare; `key` signs pulls. Raises `BadStorageUrl`."""
+    try:
+        if mount.storage.startswith("http"):
+            return http_origin(mount, key)
+        return BucketOrigin(open_bucket(mount.storage, bucket_options(mount)))
+    except (ValueError, OSError) as error:
+        raise BadStorageUrl(f"mount {mount.prefix}: {error}") from error
 
 
 def bucket_options(mount: settings.Mount) -> BucketOptions:
@@ -217,7 +220,7 @@ def bucket_options(mount: settings.Mount) -> BucketOptions:
 def _signing_key(rings: KeyRings, ring: str) -> Key:
     key = rings.ring(ring).signer(time.time())
     if key is None:
-        raise ValueError(f"the key ring {ring} has no key to sign pulls with")
+        raise BadStorageUrl(f"the key ring {ring} has no key to sign pulls with")
     return key
 
 
