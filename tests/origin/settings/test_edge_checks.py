@@ -9,7 +9,7 @@ import pytest
 from origin.settings import SettingsError, parse
 
 MOUNT = {"prefix": "/vod", "storage": "memory:", "access": "open"}
-CLOUDFRONT = {"kind": "cloudfront", "service": "E1", "key_env": "ID", "secret_env": "SECRET"}
+CLOUDFRONT: dict[str, object] = {"kind": "cloudfront", "service": "E1", "key_env": "ID", "secret_env": "SECRET"}
 
 
 def problems(*edges: dict[str, object]) -> list[str]:
