@@ -33,7 +33,7 @@ from origin.httpcache.stored import StoredResponse
 from origin.httpcache.updating import freshened_by_head
 from origin.shield.answering import passed_on, reply_from
 from origin.shield.asked import Asked
-from origin.shield.bodies import chunks_between, passing
+from origin.shield.bodies import chunks_between, let_go, passing
 from origin.shield.landing import Failure, Landed, Landing, Single
 from origin.shield.locating import Locator, is_divisible
 from origin.shield.places import Place
@@ -114,13 +114,14 @@ class Shield:
     async def warm(self, asked: Asked, now: float) -> None:
         """Have the response kept, if it may be, and give it to nobody."""
         answered = await self.answer(asked, now)
-        match answered.reply.body:
-            case Stream(chunks=chunks):
-                async for _ in chunks:
+        body = answered.reply.body
+        try:
+            # What is not kept need not come.
+            if isinstance(body, Stream) and answered.outcome is not Outcome.BYPASS:
+                async for _ in body.chunks:
                     pass
-            case _:
-                if answered.reply.content is not None:
-                    answered.reply.content.release()
+        finally:
+            await let_go(body)
 
     async def _find(self, asked: Asked) -> Found | None:
         try:
