@@ -16,7 +16,7 @@ from origin.httpcache.combining import may_combine, part_of
 from origin.httpcache.passing import forwardable_request, forwardable_response
 from origin.httpcache.policy import Policy
 from origin.httpcache.stored import StoredResponse
-from origin.httpcache.storing import StoreVerdict, may_store, stored_of
+from origin.httpcache.storing import StoreVerdict, may_store, storable_fields, stored_of
 from origin.httpcache.tags import bounded
 from origin.httpcache.updating import freshened, is_match_for
 from origin.shield.asked import Asked
@@ -108,7 +108,7 @@ class Pulls:
         own = tuple(field for field in asked.fields if field[0].lower() in _CONDITIONAL)
         fields = (*without(forwardable_request(asked.fields), {"content-type"}), *own)
         incoming = await self._upstream.fetch(Outgoing(asked.method, asked.target, fields, asked.body))
-        return Single.of(self._head(asked, incoming, requested_at), "passed_on", incoming)
+        return Single.of(_as_received(self._head(asked, incoming, requested_at), incoming), "passed_on", incoming)
 
     def head_of(self, asked: Asked, single: Single) -> StoredResponse | None:
         """The response to a POST as one to later GETs, where it says that it is that (RFC 9110 §9.3.3)."""
@@ -116,7 +116,8 @@ class Pulls:
         verdict = may_store(
             asked.method, asked.fields, stored.status, stored.fields, self._policy, target_uri=asked.target
         )
-        return stored if verdict is StoreVerdict.STORE else None
+        kept = replace(stored, fields=storable_fields(stored.fields, self._policy))
+        return kept if verdict is StoreVerdict.STORE else None
 
     async def keep(self, asked: Asked, stored: StoredResponse, incoming: Incoming) -> Arriving:
         """Fill the shelf with a response that may be kept. Raises `DiskError`, and then the response is not taken."""
@@ -346,8 +347,11 @@ def _run_of(wish: Wish, incoming: Incoming, stored: StoredResponse) -> Run | Non
 
 def incoming_fields(stored: StoredResponse, incoming: Incoming) -> Fields:
     """What is judged: the fields as received, and a rule of ours that was put beside them."""
-    ours = [field for field in stored.fields if field[0] == "Cache-Control" and field not in incoming.fields]
-    return (*incoming.fields, *ours)
+    return (*incoming.fields, *_ours(stored, incoming))
+
+
+def _ours(stored: StoredResponse, incoming: Incoming) -> Fields:
+    return tuple(field for field in stored.fields if field[0] == "Cache-Control" and field not in incoming.fields)
 
 
 def _shown(stored: StoredResponse, incoming: Incoming) -> Fields:
@@ -358,7 +362,7 @@ def _shown(stored: StoredResponse, incoming: Incoming) -> Fields:
 
 def _as_received(stored: StoredResponse, incoming: Incoming) -> StoredResponse:
     """With the fields that may be passed on, though not kept."""
-    return replace(stored, fields=forwardable_response(incoming.fields))
+    return replace(stored, fields=(*forwardable_response(incoming.fields), *_ours(stored, incoming)))
 
 
 async def _beginning(incoming: Incoming) -> bytes:
