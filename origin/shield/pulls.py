@@ -241,6 +241,7 @@ class Pulls:
     async def _revalidated(self, asked: Asked, wish: Wish, incoming: Incoming, requested_at: float) -> Landing:
         stored = wish.stored
         if stored is None or not is_match_for(stored, forwardable_response(incoming.fields)):
+            await incoming.close()
             return await self.pull(asked, Wish())
         fresh = freshened(
             stored,
@@ -253,13 +254,14 @@ class Pulls:
         # A 304 can forbid what its 200 allowed.
         if may_store("GET", asked.fields, fresh.status, fresh.fields, self._policy) is not StoreVerdict.STORE:
             await self._shelf.forget(wish.key)
-            return Landed(wish.key, fresh, fresh, 304, None)
+            return Landed(wish.key, fresh, fresh, 304, None, stored)
         kept = await self._shelf.at(wish.key)
         if isinstance(kept, Kept):
-            # Where another response has taken its place meanwhile, that one is as new.
-            await self._shelf.refresh(kept, fresh)
+            # Where another response has taken its place meanwhile, this is not its head.
+            if kept.stored == stored:
+                await self._shelf.refresh(kept, fresh)
             kept.release()
-        return Landed(wish.key, fresh, fresh, 304, None)
+        return Landed(wish.key, fresh, fresh, 304, None, stored)
 
     async def _keep(self, asked: Asked, wish: Wish, incoming: Incoming, stored: StoredResponse) -> Landing:
         """Begin to fill the shelf, where there is room and it is known for which bytes."""

@@ -352,7 +352,7 @@ def _validating(found: Found, conditional: tuple[tuple[str, str], ...]) -> Wish:
 
 def _is_about(found: Found, landing: Landed) -> bool:
     """Whether a 304 was about what was found."""
-    return landing.arriving is None and landing.key == found.key
+    return landing.arriving is None and landing.key == found.key and landing.about == found.stored
 
 
 def _has_all(kept: Kept, asked: Asked) -> bool:
