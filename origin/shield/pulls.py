@@ -29,7 +29,7 @@ from origin.upstream.origin_server import Incoming, OriginServer, Outgoing, Trou
 
 _log = logging.getLogger(__name__)
 
-# The body of an upstream's 5xx that is passed on; a longer one is cut off with its connection.
+# The longest body of an upstream's 5xx that all who waited are given.
 _FAILURE_BYTES = 64 * 1024
 # How often a node waits for another one's pull before it does its own.
 _TURNS = 2
@@ -232,9 +232,10 @@ class Pulls:
             return await self._revalidated(asked, wish, incoming, requested_at)
         stored = self._head(asked, incoming, requested_at)
         verdict = may_store("GET", asked.fields, stored.status, incoming_fields(stored, incoming), self._policy)
+        # A failure that may be kept must not push out what may stand in for it.
+        if stored.status >= 500 and (verdict is not StoreVerdict.STORE or wish.stored is not None):
+            return Failure(stored, await _small(incoming))
         if verdict is not StoreVerdict.STORE:
-            if stored.status >= 500:
-                return Failure(stored, await _beginning(incoming))
             return Single.of(_as_received(stored, incoming), verdict.value, incoming)
         return await self._keep(asked, wish, incoming, stored)
 
@@ -367,10 +368,10 @@ def _as_received(stored: StoredResponse, incoming: Incoming) -> StoredResponse:
     return replace(stored, fields=(*forwardable_response(incoming.fields), *_ours(stored, incoming)))
 
 
-async def _beginning(incoming: Incoming) -> bytes:
+async def _small(incoming: Incoming) -> bytes:
     body = bytearray()
     async for chunk in incoming.chunks():
         body += chunk
         if len(body) > _FAILURE_BYTES:
-            break
-    return bytes(body[:_FAILURE_BYTES])
+            raise UpstreamError(Trouble.TOO_LARGE, "a failure that takes more words than are passed on")
+    return bytes(body)
