@@ -20,11 +20,12 @@ from origin.httpcache.storing import StoreVerdict, may_store, storable_fields, s
 from origin.httpcache.tags import bounded
 from origin.httpcache.updating import freshened, is_match_for
 from origin.shield.asked import Asked
+from origin.shield.audience import may_share
 from origin.shield.landing import Failure, Landed, Landing, Single
 from origin.shield.recorder import Event, Recorder
 from origin.shield.relayed import Relayed
 from origin.shield.sharing import Fleet, Run, Shifted, pack_head, unpack_head
-from origin.shield.shelf import Arriving, Kept, Shelf, same_variant
+from origin.shield.shelf import Arriving, Kept, Shelf
 from origin.upstream.origin_server import Incoming, OriginServer, Outgoing, Trouble, UpstreamError
 
 _log = logging.getLogger(__name__)
@@ -193,7 +194,7 @@ class Pulls:
         if told is None:
             return None
         stored, status, run = told
-        if not same_variant(stored, asked.fields):
+        if not may_share(asked, stored, self._policy):
             return None
         try:
             arriving = await self._place(asked, wish, stored, run, is_part=status == 206)
