@@ -16,20 +16,21 @@ from origin.httpcache.combining import may_combine, part_of
 from origin.httpcache.passing import forwardable_request, forwardable_response
 from origin.httpcache.policy import Policy
 from origin.httpcache.stored import StoredResponse
-from origin.httpcache.storing import StoreVerdict, may_store, stored_of
+from origin.httpcache.storing import StoreVerdict, may_store, storable_fields, stored_of
 from origin.httpcache.tags import bounded
 from origin.httpcache.updating import freshened, is_match_for
 from origin.shield.asked import Asked
+from origin.shield.audience import may_share
 from origin.shield.landing import Failure, Landed, Landing, Single
 from origin.shield.recorder import Event, Recorder
 from origin.shield.relayed import Relayed
 from origin.shield.sharing import Fleet, Run, Shifted, pack_head, unpack_head
-from origin.shield.shelf import Arriving, Kept, Shelf, same_variant
+from origin.shield.shelf import Arriving, Kept, Shelf
 from origin.upstream.origin_server import Incoming, OriginServer, Outgoing, Trouble, UpstreamError
 
 _log = logging.getLogger(__name__)
 
-# The body of an upstream's 5xx that is passed on; a longer one is cut off with its connection.
+# The longest body of an upstream's 5xx that all who waited are given.
 _FAILURE_BYTES = 64 * 1024
 # How often a node waits for another one's pull before it does its own.
 _TURNS = 2
@@ -108,7 +109,7 @@ class Pulls:
         own = tuple(field for field in asked.fields if field[0].lower() in _CONDITIONAL)
         fields = (*without(forwardable_request(asked.fields), {"content-type"}), *own)
         incoming = await self._upstream.fetch(Outgoing(asked.method, asked.target, fields, asked.body, asked.viewer))
-        return Single.of(self._head(asked, incoming, requested_at), "passed_on", incoming)
+        return Single.of(_as_received(self._head(asked, incoming, requested_at), incoming), "passed_on", incoming)
 
     def head_of(self, asked: Asked, single: Single) -> StoredResponse | None:
         """The response to a POST as one to later GETs, where it says that it is that (RFC 9110 §9.3.3)."""
@@ -116,7 +117,8 @@ class Pulls:
         verdict = may_store(
             asked.method, asked.fields, stored.status, stored.fields, self._policy, target_uri=asked.target
         )
-        return stored if verdict is StoreVerdict.STORE else None
+        kept = replace(stored, fields=storable_fields(stored.fields, self._policy))
+        return kept if verdict is StoreVerdict.STORE else None
 
     async def keep(self, asked: Asked, stored: StoredResponse, incoming: Incoming) -> Arriving:
         """Fill the shelf with a response that may be kept. Raises `DiskError`, and then the response is not taken."""
@@ -192,7 +194,7 @@ class Pulls:
         if told is None:
             return None
         stored, status, run = told
-        if not same_variant(stored, asked.fields):
+        if not may_share(asked, stored, self._policy):
             return None
         try:
             arriving = await self._place(asked, wish, stored, run, is_part=status == 206)
@@ -231,15 +233,17 @@ class Pulls:
             return await self._revalidated(asked, wish, incoming, requested_at)
         stored = self._head(asked, incoming, requested_at)
         verdict = may_store("GET", asked.fields, stored.status, incoming_fields(stored, incoming), self._policy)
+        # A failure that may be kept must not push out what may stand in for it.
+        if stored.status >= 500 and (verdict is not StoreVerdict.STORE or wish.stored is not None):
+            return Failure(stored, await _small(incoming))
         if verdict is not StoreVerdict.STORE:
-            if stored.status >= 500:
-                return Failure(stored, await _beginning(incoming))
             return Single.of(_as_received(stored, incoming), verdict.value, incoming)
         return await self._keep(asked, wish, incoming, stored)
 
     async def _revalidated(self, asked: Asked, wish: Wish, incoming: Incoming, requested_at: float) -> Landing:
         stored = wish.stored
         if stored is None or not is_match_for(stored, forwardable_response(incoming.fields)):
+            await incoming.close()
             return await self.pull(asked, Wish())
         fresh = freshened(
             stored,
@@ -252,13 +256,14 @@ class Pulls:
         # A 304 can forbid what its 200 allowed.
         if may_store("GET", asked.fields, fresh.status, fresh.fields, self._policy) is not StoreVerdict.STORE:
             await self._shelf.forget(wish.key)
-            return Landed(wish.key, fresh, fresh, 304, None)
+            return Landed(wish.key, fresh, fresh, 304, None, stored)
         kept = await self._shelf.at(wish.key)
         if isinstance(kept, Kept):
-            # Where another response has taken its place meanwhile, that one is as new.
-            await self._shelf.refresh(kept, fresh)
+            # Where another response has taken its place meanwhile, this is not its head.
+            if kept.stored == stored:
+                await self._shelf.refresh(kept, fresh)
             kept.release()
-        return Landed(wish.key, fresh, fresh, 304, None)
+        return Landed(wish.key, fresh, fresh, 304, None, stored)
 
     async def _keep(self, asked: Asked, wish: Wish, incoming: Incoming, stored: StoredResponse) -> Landing:
         """Begin to fill the shelf, where there is room and it is known for which bytes."""
@@ -346,8 +351,11 @@ def _run_of(wish: Wish, incoming: Incoming, stored: StoredResponse) -> Run | Non
 
 def incoming_fields(stored: StoredResponse, incoming: Incoming) -> Fields:
     """What is judged: the fields as received, and a rule of ours that was put beside them."""
-    ours = [field for field in stored.fields if field[0] == "Cache-Control" and field not in incoming.fields]
-    return (*incoming.fields, *ours)
+    return (*incoming.fields, *_ours(stored, incoming))
+
+
+def _ours(stored: StoredResponse, incoming: Incoming) -> Fields:
+    return tuple(field for field in stored.fields if field[0] == "Cache-Control" and field not in incoming.fields)
 
 
 def _shown(stored: StoredResponse, incoming: Incoming) -> Fields:
@@ -358,13 +366,13 @@ def _shown(stored: StoredResponse, incoming: Incoming) -> Fields:
 
 def _as_received(stored: StoredResponse, incoming: Incoming) -> StoredResponse:
     """With the fields that may be passed on, though not kept."""
-    return replace(stored, fields=forwardable_response(incoming.fields))
+    return replace(stored, fields=(*forwardable_response(incoming.fields), *_ours(stored, incoming)))
 
 
-async def _beginning(incoming: Incoming) -> bytes:
+async def _small(incoming: Incoming) -> bytes:
     body = bytearray()
     async for chunk in incoming.chunks():
         body += chunk
         if len(body) > _FAILURE_BYTES:
-            break
-    return bytes(body[:_FAILURE_BYTES])
+            raise UpstreamError(Trouble.TOO_LARGE, "a failure that takes more words than are passed on")
+    return bytes(body)
