@@ -173,6 +173,8 @@ async def open_shields(
 def _observed(metrics: UpstreamMetrics, mount: str, fetched: Fetched) -> None:
     metrics.asked(mount, fetched.result.value, fetched.first_byte_seconds)
     metrics.received(mount, fetched.body_bytes)
+    if isinstance(fetched.result, Trouble):
+        metrics.broke(mount, fetched.result.value)
 
 
 async def open_shelf(configured: settings.Settings, metrics: UpstreamMetrics, stack: AsyncExitStack) -> Shelf:

@@ -205,11 +205,7 @@ class Pulls:
         return Landed(arriving.key, arriving.stored, stored, status, arriving)
 
     async def _alone(self, asked: Asked, wish: Wish) -> Landing:
-        try:
-            landing = await self.pull(asked, wish)
-        except UpstreamError as error:
-            self._recorder.broke(error.trouble)
-            raise
+        landing = await self.pull(asked, wish)
         if isinstance(landing, Single) and (incoming := landing.claim()) is not None:
             await incoming.close()
         return landing
@@ -289,7 +285,7 @@ class Pulls:
         kept_one = await self._shelf.at(wish.key)
         try:
             if not isinstance(kept_one, Kept) or not _is_of(kept_one.stored, stored):
-                raise UpstreamError(Trouble.CHANGED, "a range of another version")
+                raise self._broken(Trouble.CHANGED, "a range of another version")
             return await self._shelf.extend(kept_one, run.start, stop)
         finally:
             if isinstance(kept_one, Kept):
@@ -306,8 +302,8 @@ class Pulls:
                 position += len(chunk)
             is_whole = True
             await fill.commit(length=position if fill.length is None else None)
+            await self._shelf.settle(arriving)
         except UpstreamError as error:
-            self._recorder.broke(error.trouble)
             _log.warning("a body from upstream broke and is not kept: %s", error)
         except DiskError:
             self._recorder.happened(Event.NOT_KEPT)
@@ -319,7 +315,12 @@ class Pulls:
 
     def _check_size(self, received: int) -> None:
         if received > self._largest:
-            raise UpstreamError(Trouble.TOO_LARGE, "more than is kept")
+            raise self._broken(Trouble.TOO_LARGE, "more than is kept")
+
+    def _broken(self, trouble: Trouble, detail: str) -> UpstreamError:
+        """An error that was not seen before the response came here."""
+        self._recorder.broke(trouble)
+        return UpstreamError(trouble, detail)
 
     def _own(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
