@@ -24,4 +24,6 @@ class Upstream:
 
     def tags_of(self, path: str) -> tuple[str, ...]:
         """The tags that the rules give to an object."""
+        if not self.tags:
+            return ()
         return tuple(tag for start, tags in self.tags.items() if path.startswith(start) for tag in tags)
