@@ -117,6 +117,7 @@ class Shields:
             max_body=mount.upstream.max_request_bytes,
             own_fields=frozenset({mount.edge.header.lower()}),
             tags=mount.shield.tags,
+            tells_viewers=is_http and mount.upstream.forwarded,
         )
         ask = partial(ask_for, mount.prefix, behind, policy)
         if mount.shield.prefetch:

@@ -20,7 +20,7 @@ from origin.shield.bodies import KeptBody, Locate, Shape, chunks_between
 from origin.shield.shelf import Found, Kept
 
 # What `represent` writes itself, where it can.
-_WRITTEN = frozenset({"content-type", "etag", "last-modified", "accept-ranges", "content-range", "content-length"})
+WRITTEN = frozenset({"content-type", "etag", "last-modified", "accept-ranges", "content-range", "content-length"})
 _WITHOUT_BODY = frozenset({204, 304})
 
 
@@ -87,7 +87,7 @@ def _represented(found: Found, asked: Asked, fields: Fields, length: int | None,
         content_type=combined(fields, "Content-Type") or asked.content_type,
         etag=tag,
         modified=changed,
-        headers=(*without(fields, _WRITTEN), *foreign),
+        headers=(*without(fields, WRITTEN), *foreign),
     )
     conditions = _dated(asked.conditions(), found.stored)
     if length is None:

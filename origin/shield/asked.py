@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from cache import CacheKey
 from origin.http.conditions import Conditions
@@ -11,6 +12,16 @@ from origin.upstream.origin_server import Viewer
 
 # No response differs by these in a way that a viewer may choose: see `origin.httpcache.passing`.
 _SAFE = frozenset({"GET", "HEAD"})
+# It is asked for several times for each request, and many viewers ask for the same; hardly with a long query.
+_KEYS_KEPT = 4096
+_URL_AT_MOST = 256  # characters
+
+
+def _key_of(url: str) -> str:
+    return CacheKey("response", url).text
+
+
+_short = lru_cache(_KEYS_KEPT)(_key_of)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +47,7 @@ class Asked:
     @property
     def key(self) -> str:
         """What the response is found under, as far as Vary does not tell more apart."""
-        return CacheKey("response", self.url).text
+        return _short(self.url) if len(self.url) <= _URL_AT_MOST else _key_of(self.url)
 
     @property
     def range(self) -> str | None:

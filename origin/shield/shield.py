@@ -37,6 +37,7 @@ from origin.shield.locating import Locator, is_divisible
 from origin.shield.places import Place
 from origin.shield.presence import has_all, lies_in
 from origin.shield.pulls import Pulls, Wish
+from origin.shield.ready import ReadyHits
 from origin.shield.recorder import Event, Recorder
 from origin.shield.shelf import Arriving, Found, Kept, Shelf
 from origin.shield.slices import first_range
@@ -90,6 +91,7 @@ class Shield:
         self._slice_bytes = rules.slice_bytes
         self._judge = judge
         self._recorder = recorder
+        self._ready = ReadyHits(rules.policy, judge)
         self._cooldown = Cooldown[str](_COOLDOWN_SECONDS)
         self._unshared = Cooldown[str](_UNSHARED_SECONDS)
 
@@ -100,7 +102,11 @@ class Shield:
         """
         if not asked.is_safe:
             return self._told(asked, await self._write(asked))
-        found = self._shelf.peek(asked) or await self._find(asked)
+        found = self._shelf.peek(asked)
+        if isinstance(found, Kept) and (reply := self._ready.reply(asked, found, now)) is not None:
+            self._recorder.answered(Outcome.HIT)
+            return Answered(reply, Outcome.HIT)
+        found = found or await self._find(asked)
         try:
             answered = await self._decided(asked, found, now)
         except BaseException:

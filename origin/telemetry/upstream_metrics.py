@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -49,7 +50,10 @@ class UpstreamMetrics:
         self._outcomes = _counter(registry, declared.SHIELD_OUTCOMES)
         self._events = _counter(registry, declared.SHIELD_EVENTS)
         self._prefetches = _counter(registry, declared.PREFETCHES)
-        self._lookups = _counter(registry, declared.DISK_LOOKUPS)
+        lookups = _counter(registry, declared.DISK_LOOKUPS)
+        # Each hit counts here and above: finding the labels again would take longer than the counting.
+        self._hits, self._misses = lookups.labels("hit"), lookups.labels("miss")
+        self._outcome = cache(self._labelled_outcome)
         self._bodies = Gauge(declared.DISK_BODIES.name, declared.DISK_BODIES.help, registry=registry)
         self._disk_bytes = Gauge(
             declared.DISK_BYTES.name, declared.DISK_BYTES.help, declared.DISK_BYTES.labels, registry=registry
@@ -79,7 +83,7 @@ class UpstreamMetrics:
 
     def answered(self, mount: str, outcome: Outcome) -> None:
         """Count an answer from behind a shield."""
-        self._outcomes.labels(_known(mount, self._words.mounts), outcome.value).inc()
+        self._outcome(mount, outcome).inc()
 
     def shield_happened(self, mount: str, event: str) -> None:
         """Count an event behind a shield."""
@@ -91,7 +95,7 @@ class UpstreamMetrics:
 
     def looked_up(self, *, is_hit: bool) -> None:
         """See `DiskRecorder`."""
-        self._lookups.labels("hit" if is_hit else "miss").inc()
+        (self._hits if is_hit else self._misses).inc()
 
     def stored(self, size_bytes: int) -> None:
         """See `DiskRecorder`."""
@@ -128,6 +132,9 @@ class UpstreamMetrics:
     def edge_purged(self, edge: str, result: str, count: int) -> None:
         """Count purges that were handed to an edge."""
         self._edge_purges.labels(_known(edge, self._words.edges), _known(result, self._words.edge_results)).inc(count)
+
+    def _labelled_outcome(self, mount: str, outcome: Outcome) -> Counter:
+        return self._outcomes.labels(_known(mount, self._words.mounts), outcome.value)
 
 
 def _counter(registry: CollectorRegistry, metric: Declaration) -> Counter:
