@@ -7,9 +7,11 @@ of its own. A body that is being pulled is found before anything on the disk: wh
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from cache.disk.errors import DiskError
 from cache.disk.fill import Fill
 from cache.disk.held import Held
 from cache.disk.store import DiskStore
@@ -169,6 +171,16 @@ class Shelf:
     async def forget(self, key: str) -> None:
         """Remove what is under this key; a signpost takes its variants out of reach."""
         await self._store.remove(key)
+
+    async def drop(self, kept: Kept) -> None:
+        """Remove a response that cannot be completed, unless another one has taken its place."""
+        held = await self._store.get(kept.key)
+        if held is None:
+            return
+        held.release()
+        if held.body_id == kept.held.body_id:
+            with suppress(DiskError):
+                await self._store.remove(kept.key)
 
     def _whole_arriving(self, key: str) -> Arriving | None:
         return next((one for one in self._arriving.get(key, ()) if one.is_whole), None)
