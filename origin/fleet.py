@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import secrets
 import time
@@ -53,7 +54,7 @@ def redis_tls(configured: settings.Settings) -> RedisTls | None:
     )
 
 
-def open_fleet(
+async def open_fleet(
     configured: settings.Settings,
     metrics: UpstreamMetrics,
     pass_on: Callable[[Sequence[Purge]], None],
@@ -67,7 +68,7 @@ def open_fleet(
     directory = configured.cache.disk.directory
     file = None
     if directory is not None:
-        directory.mkdir(parents=True, exist_ok=True)
+        await asyncio.to_thread(directory.mkdir, parents=True, exist_ok=True)
         file = PurgeFileOnDisk(directory / "purges")
         stack.callback(file.close)
     desk = partial(
@@ -89,7 +90,8 @@ def open_fleet(
     stack.push_async_callback(link.close)
     namespace = configured.cache.namespace
     bus = RedisBus(link, namespace, _new_id(), random.random, metrics)
-    guard = Guard(link, time.monotonic, random.random)
+    # Each has its own: large blocks that are slow are no reason to do without leases.
+    guard, relay_guard = (Guard(link, time.monotonic, random.random) for _ in range(2))
     leases = RedisLeases(
         guard,
         bus,
@@ -99,7 +101,7 @@ def open_fleet(
         clock=time.monotonic,
         recorder=metrics,
     )
-    relay = Relay(guard, bus, namespace, clock=time.monotonic, recorder=metrics)
+    relay = Relay(relay_guard, bus, namespace, clock=time.monotonic, recorder=metrics)
     stored = RedisPurges(link, namespace=namespace, longest_lifetime=LONGEST_LIFETIME, new_id=_new_id)
     shared = desk(fleet=(bus, stored))
     return FleetParts(bus, leases, relay, table, shared, (bus.run, shared.follow))

@@ -72,6 +72,8 @@ class Manifests:
             hit = await self._look_up(viewing.mount, viewing.target)
             manifest = hit.entry.value
             exchange.cache = hit.outcome
+            if viewing.mount.upstream is not None and (ahead := viewing.mount.upstream.prefetcher) is not None:
+                ahead.served(viewing.target.path, manifest.body)
             await _understood(viewing, manifest)
             onward = _onward(viewing, manifest, now)
             exchange.session_id, exchange.kind = onward.session_id, manifest.kind

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from origin.shield.prefetch import Prefetcher
 from origin.shield.shield import Shield
 
 
@@ -21,7 +22,11 @@ class Upstream:
     tags: Mapping[str, tuple[str, ...]] = field(
         default_factory=dict
     )  # by the path below the mount that they begin with
+    tells_viewers: bool = False  # the upstream is told for whom is asked
+    prefetcher: Prefetcher | None = None  # looks ahead of viewers
 
     def tags_of(self, path: str) -> tuple[str, ...]:
         """The tags that the rules give to an object."""
+        if not self.tags:
+            return ()
         return tuple(tag for start, tags in self.tags.items() if path.startswith(start) for tag in tags)

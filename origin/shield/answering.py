@@ -20,7 +20,7 @@ from origin.shield.bodies import KeptBody, Locate, Shape, chunks_between
 from origin.shield.shelf import Found, Kept
 
 # What `represent` writes itself, where it can.
-_WRITTEN = frozenset({"content-type", "etag", "last-modified", "accept-ranges", "content-range", "content-length"})
+WRITTEN = frozenset({"content-type", "etag", "last-modified", "accept-ranges", "content-range", "content-length"})
 _WITHOUT_BODY = frozenset({204, 304})
 
 
@@ -87,13 +87,15 @@ def _represented(found: Found, asked: Asked, fields: Fields, length: int | None,
         content_type=combined(fields, "Content-Type") or asked.content_type,
         etag=tag,
         modified=changed,
-        headers=(*without(fields, _WRITTEN), *foreign),
+        headers=(*without(fields, WRITTEN), *foreign),
     )
-    conditions = asked.conditions()
+    conditions = _dated(asked.conditions(), found.stored)
     if length is None:
         # Of a body whose end is not known no range can be told.
         conditions = replace(conditions, range=None) if conditions != Conditions() else conditions
-    reply = represent(asked.method, conditions, shown, now, asked.boundary)
+    # A response that came just now may say that it was changed after the viewer's request began.
+    by = now if changed is None else max(now, changed)
+    reply = represent(asked.method, conditions, shown, by, asked.boundary)
     odd = combined(fields, "Content-Range")
     if reply.status == 200 and odd is not None:
         reply = reply.with_headers(("Content-Range", odd))  # it means nothing there (RFC 9110 §14.4), and is kept
@@ -101,6 +103,20 @@ def _represented(found: Found, asked: Asked, fields: Fields, length: int | None,
         body: Body = Empty(None) if asked.method == "HEAD" else Stream(_nothing(), None)
         return replace(reply, body=body)
     return reply
+
+
+def _dated(conditions: Conditions, stored: StoredResponse) -> Conditions:
+    """The conditions where a response says not when it was changed: its Date stands in (RFC 9111 §4.3.2).
+
+    A response that was made, or else received, no later than the viewer's copy was changed is no news.
+    """
+    asked = conditions.if_modified_since
+    if asked is None or conditions.if_none_match is not None or values_of(stored.fields, "Last-Modified"):
+        return conditions
+    since = parse_http_date(asked, stored.received_at)
+    made = stored.received_at if stored.date is None else stored.date
+    # What matches any representation makes the same 304 of it.
+    return conditions if since is None or made > since else replace(conditions, if_none_match="*")
 
 
 def _streamed(body: FileSlice | Slices | Stream, locate: Locate) -> Stream:

@@ -93,7 +93,7 @@ class Pulls:
         """One pull. Raises `UpstreamError`."""
         requested_at = self._clock()
         fields = (*forwardable_request(asked.fields), *wish.fields)
-        incoming = await self._upstream.fetch(Outgoing("GET", asked.target, fields))
+        incoming = await self._upstream.fetch(Outgoing("GET", asked.target, fields, viewer=asked.viewer))
         is_taken = False
         try:
             landing = await self._land(asked, wish, incoming, requested_at)
@@ -108,7 +108,7 @@ class Pulls:
         requested_at = self._clock()
         own = tuple(field for field in asked.fields if field[0].lower() in _CONDITIONAL)
         fields = (*without(forwardable_request(asked.fields), {"content-type"}), *own)
-        incoming = await self._upstream.fetch(Outgoing(asked.method, asked.target, fields, asked.body))
+        incoming = await self._upstream.fetch(Outgoing(asked.method, asked.target, fields, asked.body, asked.viewer))
         return Single.of(_as_received(self._head(asked, incoming, requested_at), incoming), "passed_on", incoming)
 
     def head_of(self, asked: Asked, single: Single) -> StoredResponse | None:
@@ -205,11 +205,7 @@ class Pulls:
         return Landed(arriving.key, arriving.stored, stored, status, arriving)
 
     async def _alone(self, asked: Asked, wish: Wish) -> Landing:
-        try:
-            landing = await self.pull(asked, wish)
-        except UpstreamError as error:
-            self._recorder.broke(error.trouble)
-            raise
+        landing = await self.pull(asked, wish)
         if isinstance(landing, Single) and (incoming := landing.claim()) is not None:
             await incoming.close()
         return landing
@@ -290,7 +286,7 @@ class Pulls:
         try:
             is_of_it = isinstance(kept_one, Kept) and _is_of(kept_one.stored, stored)
             if not isinstance(kept_one, Kept) or not is_of_it or kept_one.held.length != run.length:
-                raise UpstreamError(Trouble.CHANGED, "a range of another version")
+                raise self._broken(Trouble.CHANGED, "a range of another version")
             return await self._shelf.extend(kept_one, run.start, stop)
         finally:
             if isinstance(kept_one, Kept):
@@ -307,8 +303,8 @@ class Pulls:
                 position += len(chunk)
             is_whole = True
             await fill.commit(length=position if fill.length is None else None)
+            await self._shelf.settle(arriving)
         except UpstreamError as error:
-            self._recorder.broke(error.trouble)
             _log.warning("a body from upstream broke and is not kept: %s", error)
         except DiskError:
             self._recorder.happened(Event.NOT_KEPT)
@@ -320,7 +316,12 @@ class Pulls:
 
     def _check_size(self, received: int) -> None:
         if received > self._largest:
-            raise UpstreamError(Trouble.TOO_LARGE, "more than is kept")
+            raise self._broken(Trouble.TOO_LARGE, "more than is kept")
+
+    def _broken(self, trouble: Trouble, detail: str) -> UpstreamError:
+        """An error that was not seen before the response came here."""
+        self._recorder.broke(trouble)
+        return UpstreamError(trouble, detail)
 
     def _own(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

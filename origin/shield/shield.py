@@ -37,6 +37,7 @@ from origin.shield.locating import Locator, is_divisible
 from origin.shield.places import Place
 from origin.shield.presence import has_all, lies_in
 from origin.shield.pulls import Pulls, Wish
+from origin.shield.ready import ReadyHits
 from origin.shield.recorder import Event, Recorder
 from origin.shield.shelf import Arriving, Found, Kept, Shelf
 from origin.shield.slices import first_range
@@ -90,6 +91,7 @@ class Shield:
         self._slice_bytes = rules.slice_bytes
         self._judge = judge
         self._recorder = recorder
+        self._ready = ReadyHits(rules.policy, judge)
         self._cooldown = Cooldown[str](_COOLDOWN_SECONDS)
         self._unshared = Cooldown[str](_UNSHARED_SECONDS)
 
@@ -100,7 +102,11 @@ class Shield:
         """
         if not asked.is_safe:
             return self._told(asked, await self._write(asked))
-        found = self._shelf.peek(asked) or await self._find(asked)
+        found = self._shelf.peek(asked)
+        if isinstance(found, Kept) and (reply := self._ready.reply(asked, found, now)) is not None:
+            self._recorder.answered(Outcome.HIT)
+            return Answered(reply, Outcome.HIT)
+        found = found or await self._find(asked)
         try:
             answered = await self._decided(asked, found, now)
         except BaseException:
@@ -160,6 +166,8 @@ class Shield:
     def _decide(self, asked: Asked, found: Found | None, now: float) -> Decision:
         stored = None if found is None else found.stored
         purged = Purged.NONE if stored is None else self._judge(asked.url, stored.tags, stored.requested_at)
+        if stored is not None and self._shelf.is_outdated(asked.key, stored):
+            purged = Purged.HARD
         return decide(asked.method, asked.fields, stored, now, self._policy, purged=purged)
 
     async def _serve(self, asked: Asked, found: Found, age: float, ttl: float, now: float) -> Answered:
@@ -178,8 +186,7 @@ class Shield:
             if asked.method == "HEAD":
                 return await self._head(asked, found)
             landing, is_mine = await self._pulls.join(without_conditions(asked), wish)
-        except UpstreamError as error:
-            self._recorder.broke(error.trouble)
+        except UpstreamError:
             if not may_serve:
                 raise
             self._cooldown.start(found.key, now)
@@ -240,9 +247,7 @@ class Shield:
 
     async def _landed(self, asked: Asked, landing: Landing, forward: Forward, now: float, *, is_mine: bool) -> Answered:
         match landing:
-            case Landed(arriving=arriving) if arriving is not None and (
-                is_mine or may_share(asked, landing.stored, self._policy)
-            ):
+            case Landed(arriving=arriving) if arriving is not None and self._is_for(asked, landing, is_mine=is_mine):
                 # Whoever caused the pull gets the fields too that no-cache keeps from all others.
                 shown = replace(arriving, stored=landing.received) if is_mine else arriving
                 return await self._arriving(asked, shown, forward, landing.status, now, is_mine=is_mine)
@@ -300,13 +305,15 @@ class Shield:
     async def _write(self, asked: Asked) -> Answered:
         """An unsafe request goes on; what it may have changed is not used any more (RFC 9111 §4.4)."""
         single = await self._pulls.pass_on(asked)
+        stored = self._pulls.head_of(asked, single)
+        # What was asked for meanwhile may be of before; but not the answer to this request, where that is kept.
+        before = single.stored.received_at if stored is None else single.stored.requested_at
         uri = self._place.upstream_uri(asked.target)
         for target in invalidated(asked.method, uri, single.stored.status, single.stored.fields):
             url = self._place.public(target)
             if url is not None:
-                await self._shelf.forget(replace(asked, url=url).key)
+                await self._shelf.forget(replace(asked, url=url).key, before)
                 self._recorder.happened(Event.INVALIDATED)
-        stored = self._pulls.head_of(asked, single)
         incoming = None if stored is None else single.claim()
         if stored is None or incoming is None:
             return await self._alone(asked, single, Forward.METHOD)
@@ -337,6 +344,12 @@ class Shield:
 
     def _ttl(self, found: Found, now: float) -> int:
         return int(freshness_lifetime(found.stored, self._policy) - current_age(found.stored, now))
+
+    def _is_for(self, asked: Asked, landing: Landed, *, is_mine: bool) -> bool:
+        """Whether a pull answers a request that waited for it; it may have begun before a write that came between."""
+        if is_mine:
+            return True
+        return not self._shelf.is_outdated(asked.key, landing.stored) and may_share(asked, landing.stored, self._policy)
 
     def _is_what_was_asked(self, asked: Asked, single: Single) -> bool:
         """A range that was widened to slices is not the viewer's."""
