@@ -73,8 +73,8 @@ class KeptBody:
         self._held.release()
 
 
-# The response that has, or will have, the byte at a position; what it gives is released after use.
-Locate = Callable[[int], Awaitable[Found]]
+# The response that has, or will have, the byte at a position, in a run that ends before another; released after use.
+Locate = Callable[[int, int | None], Awaitable[Found]]
 
 
 async def chunks_between(start: int, stop: int | None, locate: Locate) -> AsyncIterator[bytes]:
@@ -84,7 +84,7 @@ async def chunks_between(start: int, stop: int | None, locate: Locate) -> AsyncI
     """
     position = start
     while stop is None or position < stop:
-        found = await locate(position)
+        found = await locate(position, stop)
         before = position
         try:
             async for chunk in _from(found, position, stop):

@@ -284,7 +284,8 @@ class Pulls:
             return await self._shelf.begin(asked, whole, run.length, run.start, stop)
         kept_one = await self._shelf.at(wish.key)
         try:
-            if not isinstance(kept_one, Kept) or not _is_of(kept_one.stored, stored):
+            is_of_it = isinstance(kept_one, Kept) and _is_of(kept_one.stored, stored)
+            if not isinstance(kept_one, Kept) or not is_of_it or kept_one.held.length != run.length:
                 raise self._broken(Trouble.CHANGED, "a range of another version")
             return await self._shelf.extend(kept_one, run.start, stop)
         finally:

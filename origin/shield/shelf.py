@@ -198,6 +198,16 @@ class Shelf:
             with suppress(DiskError):
                 await self._store.remove(arriving.key)
 
+    async def drop(self, kept: Kept) -> None:
+        """Remove a response that cannot be completed, unless another one has taken its place."""
+        held = await self._store.get(kept.key)
+        if held is None:
+            return
+        held.release()
+        if held.body_id == kept.held.body_id:
+            with suppress(DiskError):
+                await self._store.remove(kept.key)
+
     def _whole_arriving(self, key: str) -> Arriving | None:
         return next((one for one in self._arriving.get(key, ()) if one.is_whole), None)
 

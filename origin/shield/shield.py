@@ -139,6 +139,11 @@ class Shield:
 
     async def _decided(self, asked: Asked, found: Found | None, now: float) -> Answered:
         decision = self._decide(asked, found, now)
+        is_lacking = isinstance(found, Kept) and not is_divisible(found.stored) and not has_all(found, asked)
+        if found is not None and is_lacking and not isinstance(decision, Fetch | Unsatisfiable):
+            # What is not there could be of another version.
+            found.release()
+            return await self._fetch(asked, Forward.PARTIAL, now)
         match decision:
             case Serve(age=age, ttl=ttl) if found is not None:
                 return await self._serve(asked, found, age, ttl, now)
@@ -167,16 +172,13 @@ class Shield:
 
     async def _serve(self, asked: Asked, found: Found, age: float, ttl: float, now: float) -> Answered:
         if isinstance(found, Kept) and not has_all(found, asked):
-            if not is_divisible(found.stored):
-                found.release()
-                return await self._fetch(asked, Forward.PARTIAL, now)
             status = CacheStatus(CACHE_NAME, forward=Forward.PARTIAL, ttl=int(ttl), stored=True)
             return self._reply(asked, found, status, age, now, Outcome.PARTIAL)
         status = CacheStatus(CACHE_NAME, ttl=int(ttl))
         return self._reply(asked, found, status, age, now, Outcome.HIT if ttl >= 0 else Outcome.STALE)
 
     async def _revalidate(self, asked: Asked, found: Found, wanted: Revalidate, now: float) -> Answered:
-        may_serve = wanted.may_serve_on_error
+        may_serve = wanted.may_serve_on_error and (isinstance(found, Arriving) or has_all(found, asked))
         if may_serve and self._cooldown.holds(found.key, now):
             return self._stale(asked, found, wanted, now)
         wish = _validating(found, wanted.conditional)
