@@ -181,7 +181,7 @@ class Pulls:
         try:
             async with kept(lease):
                 await arriving.ended.wait()
-            await lease.release(arriving.fill.is_saved)
+            await lease.release(not arriving.is_broken and arriving.fill.is_saved)
             if sharing is not None:
                 await sharing
         finally:
@@ -311,9 +311,11 @@ class Pulls:
         except DiskError:
             self._recorder.happened(Event.NOT_KEPT)
         finally:
+            # Nobody new is to find what broke.
+            arriving.is_broken = not is_whole
+            self._shelf.arrived(arriving)
             if not is_whole:
                 await asyncio.shield(fill.abandon())
-            self._shelf.arrived(arriving)
             await incoming.close()
 
     def _check_size(self, received: int) -> None:

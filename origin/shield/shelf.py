@@ -56,6 +56,7 @@ class Arriving:
     start: int = 0
     stop: int | None = None  # None: to the end
     of: str = ""  # the key of its URL
+    is_broken: bool = False
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property

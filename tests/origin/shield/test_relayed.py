@@ -9,7 +9,7 @@ import pytest
 from cache.fleet.relay import Followed, RelayBroken
 from origin.httpcache.stored import StoredResponse
 from origin.shield.relayed import Relayed
-from origin.upstream.origin_server import Trouble, UpstreamError
+from origin.upstream.origin_server import Incoming, Trouble, UpstreamError
 
 STORED = StoredResponse(200, (("ETag", '"a"'),), 1.0, 2.0, (), ())
 
@@ -29,15 +29,20 @@ class Body(Followed):
             raise RelayBroken("the holder gave up")
 
 
+async def none(_received: int) -> Incoming | None:
+    """Nobody has the rest."""
+    return None
+
+
 async def test_it_is_the_response_that_was_pulled_there() -> None:
-    relayed = Relayed(Body(b"ab", b"c"), STORED, 200)
+    relayed = Relayed(Body(b"ab", b"c"), STORED, 200, none)
     assert (relayed.status, relayed.fields, relayed.length) == (200, STORED.fields, 3)
     assert [chunk async for chunk in relayed.chunks()] == [b"ab", b"c"]
     await relayed.close()
 
 
 async def test_a_body_that_breaks_there_breaks_here() -> None:
-    relayed = Relayed(Body(b"ab", breaks=True), STORED, 200)
+    relayed = Relayed(Body(b"ab", breaks=True), STORED, 200, none)
     with pytest.raises(UpstreamError) as broken:
         [chunk async for chunk in relayed.chunks()]
     assert broken.value.trouble is Trouble.TRUNCATED
