@@ -26,9 +26,8 @@ from origin.keystore.rings import KeyRings
 from origin.manifests.courses import Wanted
 from origin.manifests.upcoming import Ground
 from origin.media.target import MountName
-from origin.shield.asked import Asked
 from origin.shield.foresight import Horizon
-from origin.shield.manifests import ShieldReader
+from origin.shield.manifests import AskFor, ShieldReader
 from origin.shield.places import Place
 from origin.shield.prefetch import Limits, Prefetcher
 from origin.shield.pulls import Pulls
@@ -122,15 +121,16 @@ class Shields:
         ask = partial(ask_for, mount.prefix, behind, policy)
         if mount.shield.prefetch:
             behind = replace(behind, prefetcher=self._prefetcher(mount, shield, ask, stack))
+        reader = ShieldReader(shield, upstream, ask, time.time, MAX_MANIFEST_BYTES)
+        if behind.keeps_query:
+            behind = replace(behind, open_manifest=reader.open_as_asked)
         stack.push_async_callback(upstream.close)
         stack.push_async_callback(pulls.close)
-        return Behind(behind, ShieldReader(shield, upstream, ask, time.time, MAX_MANIFEST_BYTES))
+        return Behind(behind, reader)
 
-    def _prefetcher(
-        self, mount: settings.Mount, shield: Shield, ask: Callable[[str], Asked], stack: AsyncExitStack
-    ) -> Prefetcher:
+    def _prefetcher(self, mount: settings.Mount, shield: Shield, ask: AskFor, stack: AsyncExitStack) -> Prefetcher:
         async def warm(wanted: Wanted) -> None:
-            asked = ask(wanted.name)
+            asked = ask(wanted.name, "")
             if wanted.span is not None:
                 first, last = wanted.span
                 asked = replace(asked, fields=(("Range", f"bytes={first}-{'' if last is None else last}"),))

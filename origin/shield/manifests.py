@@ -16,8 +16,8 @@ from origin.shield.shield import Shield
 from origin.storage.store import ObjectInfo, StoredObject, StoreUnavailable
 from origin.upstream.origin_server import OriginServer, Trouble, UpstreamError
 
-# What a path below the mount is asked for with.
-AskFor = Callable[[str], Asked]
+# What a path below the mount is asked for with, and a query (maybe empty).
+AskFor = Callable[[str, str], Asked]
 
 
 class UpstreamFailed(StoreUnavailable):
@@ -71,9 +71,13 @@ class ShieldReader:
 
     async def open(self, path: str) -> StoredObject | None:
         """See `Reader`."""
+        return await self.open_as_asked(path, "")
+
+    async def open_as_asked(self, path: str, query: str) -> StoredObject | None:
+        """The same, as the upstream answers it to `query`."""
         now = self._clock()
         try:
-            answered = await self._shield.answer(self._ask(path), now)
+            answered = await self._shield.answer(self._ask(path, query), now)
         except UpstreamError as error:
             raise UpstreamFailed(error.trouble) from error
         reply = answered.reply

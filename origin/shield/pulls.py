@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
+from functools import partial
 
 from cache.disk.errors import DiskError
 from cache.fleet.leases import Lease, kept
@@ -23,7 +24,7 @@ from origin.shield.asked import Asked
 from origin.shield.audience import may_share
 from origin.shield.landing import Failure, Landed, Landing, Single
 from origin.shield.recorder import Event, Recorder
-from origin.shield.relayed import Relayed
+from origin.shield.relayed import Relayed, rest_of
 from origin.shield.sharing import Fleet, Run, Shifted, pack_head, unpack_head
 from origin.shield.shelf import Arriving, Kept, Shelf
 from origin.upstream.origin_server import Incoming, OriginServer, Outgoing, Trouble, UpstreamError
@@ -201,7 +202,8 @@ class Pulls:
         except (DiskError, UpstreamError):
             return None
         self._recorder.happened(Event.RELAYED)
-        self._own(self._pump(arriving, Relayed(followed, stored, status)))
+        rest = partial(rest_of, self._upstream, asked, stored, run)
+        self._own(self._pump(arriving, Relayed(followed, stored, status, rest)))
         return Landed(arriving.key, arriving.stored, stored, status, arriving)
 
     async def _alone(self, asked: Asked, wish: Wish) -> Landing:

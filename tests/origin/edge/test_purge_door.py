@@ -34,9 +34,11 @@ async def pulling(folder: Path, **public: object) -> AsyncIterator[tuple[Gateway
         "access": "open",
         "upstream": {"private_networks": ["127.0.0.0/8"]},
     }
-    async with running(folder, [mount], public=public) as gateway:
-        yield gateway, asked
-    await runner.cleanup()
+    try:
+        async with running(folder, [mount], public=public) as gateway:
+            yield gateway, asked
+    finally:
+        await runner.cleanup()
 
 
 @pytest.mark.parametrize(
