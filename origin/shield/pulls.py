@@ -304,8 +304,12 @@ class Pulls:
                 await fill.write(position, chunk)
                 position += len(chunk)
             is_whole = True
-            await fill.commit(length=position if fill.length is None else None)
-            await self._shelf.settle(arriving)
+            length = position if fill.length is None else None
+            if self._shelf.is_wanted(arriving):
+                await fill.commit(length=length)
+                await self._shelf.settle(arriving)
+            else:
+                await fill.finish(length=length)
         except UpstreamError as error:
             _log.warning("a body from upstream broke and is not kept: %s", error)
         except DiskError:
@@ -315,6 +319,7 @@ class Pulls:
             arriving.is_broken = not is_whole
             self._shelf.arrived(arriving)
             if not is_whole:
+                self._shelf.withdraw(arriving)
                 await asyncio.shield(fill.abandon())
             await incoming.close()
 

@@ -103,7 +103,8 @@ class Shield:
         if not asked.is_safe:
             return self._told(asked, await self._write(asked))
         found = self._shelf.peek(asked)
-        if isinstance(found, Kept) and (reply := self._ready.reply(asked, found, now)) is not None:
+        is_sure = isinstance(found, Kept) and not self._shelf.is_outdated(asked.key, found.stored)
+        if isinstance(found, Kept) and is_sure and (reply := self._ready.reply(asked, found, now)) is not None:
             self._recorder.answered(Outcome.HIT)
             return Answered(reply, Outcome.HIT)
         found = found or await self._find(asked)
