@@ -56,7 +56,9 @@ class Arriving:
     start: int = 0
     stop: int | None = None  # None: to the end
     of: str = ""  # the key of its URL
+    is_broken: bool = False
     ended: asyncio.Event = field(default_factory=asyncio.Event)
+    is_superseded: bool = False  # a later response is on its way, or was
 
     @property
     def is_whole(self) -> bool:
@@ -163,14 +165,22 @@ class Shelf:
         fill = await self._store.extend(kept.held, expects=(start, stop))
         return self._arrives(Arriving(kept.key, kept.stored, fill, start, stop, kept.key.partition(";")[0]))
 
+    def is_wanted(self, arriving: Arriving) -> bool:
+        """Whether it is to be kept: neither is there a later one, nor was its URL forgotten meanwhile."""
+        return not arriving.is_superseded and not self.is_outdated(arriving.of, arriving.stored)
+
     def arrived(self, arriving: Arriving) -> None:
         """It is on the disk now, or will never be."""
+        self.withdraw(arriving)
+        arriving.ended.set()
+
+    def withdraw(self, arriving: Arriving) -> None:
+        """Let nobody follow it any more who does not yet."""
         others = self._arriving.get(arriving.key, [])
         if arriving in others:
             others.remove(arriving)
         if not others:
             self._arriving.pop(arriving.key, None)
-        arriving.ended.set()
 
     async def refresh(self, kept: Kept, stored: StoredResponse) -> bool:
         """Give a response another head; False when another response has taken its place."""
@@ -195,13 +205,23 @@ class Shelf:
         return stored.requested_at < self._forgotten.get(key, -inf)
 
     async def settle(self, arriving: Arriving) -> None:
-        """What arrived is on the disk now: remove it where its URL was forgotten meanwhile."""
+        """What arrived is on the disk now: remove it where its URL was forgotten at the last moment."""
         if self.is_outdated(arriving.of, arriving.stored):
             with suppress(DiskError):
                 await self._store.remove(arriving.key)
 
+    async def drop(self, kept: Kept) -> None:
+        """Remove a response that cannot be completed, unless another one has taken its place."""
+        held = await self._store.get(kept.key)
+        if held is None:
+            return
+        held.release()
+        if held.body_id == kept.held.body_id:
+            with suppress(DiskError):
+                await self._store.remove(kept.key)
+
     def _whole_arriving(self, key: str) -> Arriving | None:
-        return next((one for one in self._arriving.get(key, ()) if one.is_whole), None)
+        return next((one for one in reversed(self._arriving.get(key, ())) if one.is_whole), None)
 
     def _peek_variants(self, asked: Asked, signpost: Signpost) -> Found | None:
         # More than one list may match, and the latest counts: that is for `find`.
@@ -233,7 +253,11 @@ class Shelf:
         return known.born
 
     def _arrives(self, arriving: Arriving) -> Arriving:
-        self._arriving.setdefault(arriving.key, []).append(arriving)
+        others = self._arriving.setdefault(arriving.key, [])
+        if arriving.is_whole:
+            for older in others:
+                older.is_superseded = True
+        others.append(arriving)
         return arriving
 
 
