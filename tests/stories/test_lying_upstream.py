@@ -384,3 +384,42 @@ async def test_no_request_chooses_the_upstream(target: str, tmp_path: Path) -> N
             hosts = [line for line in rest if line.lower().startswith(b"host:")]
             assert hosts == [f"Host: 127.0.0.1:{liar.port}".encode()]
             assert not any(line.lower().startswith(b"x:") for line in rest)
+
+
+PLAYLIST = b"#EXTM3U\n#EXT-X-TARGETDURATION:4\n" + b"#EXTINF:4,\n0.ts\n" * 200 + b"#EXT-X-ENDLIST\n"
+
+
+@pytest.mark.parametrize(
+    ("script", "status"),
+    [
+        ((response(PLAYLIST, *FRESH, length=len(PLAYLIST) + 5), End.CLOSE), 503),
+        ((CHUNKED + b"8\r\n#EXTM3U\n\r\n", 0.1, End.CLOSE), 503),
+        ((response(PLAYLIST[:300], *FRESH, length=len(PLAYLIST)), End.HOLD), 503),
+        ((head() + PLAYLIST[:300], 0.1, End.RESET), 503),
+        ((End.HOLD,), 504),
+        ((b"garbage\r\n\r\n", End.CLOSE), 502),
+        ((response(b"sorry", status="500 Oops"),), 503),
+        ((response(b"<html>", *FRESH),), 502),
+    ],
+    ids=["short", "chunks", "silence", "reset", "nothing", "garbage", "500", "a page"],
+)
+async def test_no_lie_becomes_a_playlist(script: Script, status: int, tmp_path: Path) -> None:
+    async with Liar() as liar:
+        upstream = {"private_networks": ["127.0.0.0/8"], "retries": 0, "first_byte_seconds": 0.5, "idle_seconds": 0.5}
+        mount: dict[str, object] = {"prefix": "/vod", "storage": liar.url, "access": "signed", "keys": "main"}
+        async with running(tmp_path, [{**mount, "upstream": upstream}]) as gateway:
+            target = f"/vod/a.m3u8?token={gateway.token()}"
+            liar.answers(lambda _request, _number: (0.1, *script))
+            for viewer in await asyncio.gather(*(seen(gateway, target) for _ in range(3))):
+                assert viewer.head is not None
+                assert (viewer.head.status, viewer.head["content-type"]) == (status, "application/problem+json")
+                assert "no-store" in viewer.head["cache-control"]
+            liar.says(response(PLAYLIST, *FRESH))
+            if status == 502 and len(script) == 1:
+                return  # what it is not is kept for as long as it was said to be fresh
+            await eventually(lambda: liar.open_now <= 1)
+            healed = await seen(gateway, target)
+            assert healed.head is not None
+            assert (healed.head.status, healed.is_whole) == (200, True)
+            assert healed.body.count(b"#EXTINF") == 200
+            assert not any(b"token" in request for request in liar.requests)
