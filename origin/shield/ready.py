@@ -70,7 +70,8 @@ class ReadyHits:
         if age - ready.lifetime >= 0 or self._judge(asked.url, ready.tags, ready.requested_at) is not Purged.NONE:
             return None
         fields = [(name.lower(), value) for name, value in asked.fields]
-        if not _ASKS_CACHES.isdisjoint(dict(fields)):
+        names = dict(fields)
+        if not _ASKS_CACHES.isdisjoint(names) or (ready.modified is None and "if-modified-since" in names):
             return None
         shown = Representation(
             KeptBody(kept.held, length),
@@ -79,7 +80,9 @@ class ReadyHits:
             ready.modified,
             (*ready.fields, age_field(age), _hit(int(ready.lifetime - age))),
         )
-        reply = represent(asked.method, Conditions.from_fields(fields), shown, now, asked.boundary)
+        # An upstream whose clock is ahead may have changed it later than now.
+        by = now if ready.modified is None else max(now, ready.modified)
+        reply = represent(asked.method, Conditions.from_fields(fields), shown, by, asked.boundary)
         if not kept.is_whole and not _is_there(reply, kept, asked.method):
             return None
         if reply.content is None:
