@@ -129,15 +129,15 @@ class ShieldModel(RuleBasedStateMachine):
 
         return self.runner.run(all_of_it())
 
-    @initialize(sizes=st.lists(SIZES, min_size=7, max_size=7))
-    def begin(self, sizes: list[int]) -> None:
-        """Everything is there in a first version."""
+    @initialize(path=PATHS, size=SIZES)
+    def begin(self, path: str, size: int) -> None:
+        """An object is there in a first version."""
+        self.path = path
         directory = self.stack.enter_context(tempfile.TemporaryDirectory())
         self.it: Scene = self.run(self.stack.enter_async_context(scene(Path(directory))))
         self.it.purged = self.judged
-        for thing, size in zip(self.things.values(), sizes, strict=True):
-            thing.change(self.it.clock(), size)
-            self.it.origin.answers[thing.path] = self.answered
+        self.things[path].change(self.it.clock(), size)
+        self.it.origin.answers[path] = self.answered
 
     def teardown(self) -> None:
         """Nothing is left open: the scene looks."""
@@ -205,15 +205,17 @@ class ShieldModel(RuleBasedStateMachine):
 
     # The steps.
 
-    @rule(path=PATHS, tongue=TONGUES)
-    def get(self, path: str, tongue: str) -> None:
+    @rule(tongue=TONGUES)
+    def get(self, tongue: str) -> None:
         """All of it."""
+        path = self.path
         got = self.look(path, tongue)
         self.check(path, tongue, got, self.seen(path))
 
-    @rule(path=PATHS, tongue=TONGUES, count=st.integers(2, 8))
-    def get_together(self, path: str, tongue: str, count: int) -> None:
+    @rule(tongue=TONGUES, count=st.integers(2, 8))
+    def get_together(self, tongue: str, count: int) -> None:
         """All of it, many at once."""
+        path = self.path
         wanted = (("Accept-Language", tongue),)
 
         async def together() -> list[Got | BaseException]:
@@ -230,7 +232,6 @@ class ShieldModel(RuleBasedStateMachine):
                 assert isinstance(got, UpstreamError | BodyFailed)
 
     @rule(
-        path=PATHS,
         tongue=TONGUES,
         value=st.one_of(
             st.integers(0, 12 * SLICE).map(lambda first: f"bytes={first}-"),
@@ -241,23 +242,26 @@ class ShieldModel(RuleBasedStateMachine):
         ),
         if_range=st.one_of(st.none(), st.integers(0, 3)),
     )
-    def get_range(self, path: str, tongue: str, value: str, if_range: int | None) -> None:
+    def get_range(self, tongue: str, value: str, if_range: int | None) -> None:
         """A run of it."""
+        path = self.path
         more = () if if_range is None else (("If-Range", f'"{if_range}"'),)
         got = self.look(path, tongue, ("Range", value), *more)
         self.check(path, tongue, got, self.seen(path))
 
-    @rule(path=PATHS, tongue=TONGUES)
-    def head(self, path: str, tongue: str) -> None:
+    @rule(tongue=TONGUES)
+    def head(self, tongue: str) -> None:
         """Its head alone."""
+        path = self.path
         got = self.look(path, tongue, method="HEAD")
         if got is not None and got.status == 200:
             tags = {version.etag for version in self.seen(path)}
             assert self.things[path].tongues or got.field("ETag") in tags
 
-    @rule(path=PATHS, tongue=TONGUES, number=st.integers(0, 4))
-    def get_if_changed(self, path: str, tongue: str, number: int) -> None:
+    @rule(tongue=TONGUES, number=st.integers(0, 4))
+    def get_if_changed(self, tongue: str, number: int) -> None:
         """All of it, unless it is that version."""
+        path = self.path
         thing = self.things[path]
         tag = f'"{tongue}{number}"' if thing.tongues else (thing.tag or '"{}"').format(number)
         got = self.look(path, tongue, ("If-None-Match", tag))
@@ -267,30 +271,34 @@ class ShieldModel(RuleBasedStateMachine):
         else:
             self.check(path, tongue, got, allowed)
 
-    @rule(path=PATHS, tongue=TONGUES)
-    def reload(self, path: str, tongue: str) -> None:
+    @rule(tongue=TONGUES)
+    def reload(self, tongue: str) -> None:
         """What there is at this moment."""
+        path = self.path
         got = self.look(path, tongue, ("Cache-Control", "no-cache"))
         self.check(path, tongue, got, self.seen(path) if self.is_failing else [self.things[path].current])
 
-    @rule(path=PATHS, size=st.one_of(st.none(), SIZES))
-    def change(self, path: str, size: int | None) -> None:
+    @rule(size=st.one_of(st.none(), SIZES))
+    def change(self, size: int | None) -> None:
         """Behind the shield's back."""
+        path = self.path
         self.it.clock.advance(0.5)
         self.things[path].change(self.it.clock(), size)
 
     @precondition(lambda self: not self.is_failing)
-    @rule(path=PATHS, size=SIZES)
-    def write(self, path: str, size: int) -> None:
+    @rule(size=SIZES)
+    def write(self, size: int) -> None:
         """Through the shield."""
+        path = self.path
         self.it.clock.advance(0.5)
         got = self.run(self.it.get(path, method="PUT", body=bytes(size)))
         assert got.status == 204
         self.things[path].floor = self.things[path].current.number
 
-    @rule(path=PATHS, is_hard=st.booleans())
-    def purge(self, path: str, is_hard: bool) -> None:
+    @rule(is_hard=st.booleans())
+    def purge(self, is_hard: bool) -> None:
         """From now on what was asked for until now is stale, or not there."""
+        path = self.path
         now = self.it.clock()
         softly, hard = self.purges.get(path, (-math.inf, -math.inf))
         self.purges[path] = (softly, now) if is_hard else (now, hard)
