@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import tempfile
 import time
 from collections.abc import Callable
@@ -27,6 +28,7 @@ from origin.manifests.courses import Wanted
 from origin.manifests.upcoming import Ground
 from origin.media.target import MountName
 from origin.shield.foresight import Horizon
+from origin.shield.invalidating import Invalidations
 from origin.shield.manifests import AskFor, ShieldReader
 from origin.shield.places import Place
 from origin.shield.prefetch import Limits, Prefetcher
@@ -45,6 +47,7 @@ from origin.upstream.observed import Fetched, ObservedOrigin
 from origin.upstream.origin_server import OriginServer, Trouble
 from origin.upstream.outgoing import Additions, Forwarding, Signing
 
+_NODE_BYTES = 12
 _PULLED = ("http", "https", "s3", "gs", "az")
 
 
@@ -85,6 +88,7 @@ class Shields:
     shelf: Shelf
     judge: Judge
     fleet: Fleet
+    invalidations: Invalidations
     metrics: UpstreamMetrics
     mounts: tuple[MountName, ...]  # all there are
     signing_key: Callable[[str], Key]  # of a key ring
@@ -107,7 +111,7 @@ class Shields:
         pulls = Pulls(upstream, self.shelf, rules.policy, time.time, recorder, largest, self.fleet)
         is_http = mount.storage.startswith("http")
         place = Place(mount.prefix, mount.storage if is_http else "bucket://bucket")
-        shield = Shield(pulls, self.shelf, place, rules, self.judge, recorder)
+        shield = Shield(pulls, self.shelf, place, rules, self.judge, recorder, self.invalidations.forget)
         behind = Upstream(
             shield=shield,
             is_http=is_http,
@@ -168,7 +172,11 @@ async def open_shields(
     shelf = await open_shelf(configured, metrics, stack)
     mounts = tuple(MountName(mount.prefix, mount.asset_depth) for mount in configured.mount)
     coalescing = Fleet(fleet.leases, fleet.relay)
-    return Shields(shelf, judge_by(fleet.purges), coalescing, metrics, mounts, partial(_signing_key, rings))
+    invalidations = Invalidations(shelf, fleet.bus, secrets.token_bytes(_NODE_BYTES), time.time)
+    stack.push_async_callback(invalidations.close)
+    return Shields(
+        shelf, judge_by(fleet.purges), coalescing, invalidations, metrics, mounts, partial(_signing_key, rings)
+    )
 
 
 def _observed(metrics: UpstreamMetrics, mount: str, fetched: Fetched) -> None:

@@ -57,7 +57,7 @@ async def answer_pulled(
         _foresee(upstream.prefetcher, target, asked, inbound)
     answered = await upstream.shield.answer(asked, now)
     reply = answered.reply
-    fields = _shown_fields(mount, asked, target.kind, admission.audience, reply, inbound)
+    fields = _shown_fields(mount, asked, target.kind, admission.audience, reply)
     if fields is reply.headers:
         return answered
     return Answered(Reply(reply.status, fields, reply.body, reply.must_close), answered.outcome)
@@ -148,12 +148,9 @@ def rule_for(kind: Kind, policy: CachePolicy) -> str:
     )
 
 
-def _shown_fields(
-    mount: Mount, asked: Asked, kind: Kind, audience: Audience, reply: Reply, inbound: Inbound
-) -> tuple[Header, ...]:
-    fields: Fields = reply.headers
-    if inbound.field("Origin") is not None:
-        fields = without(fields, _ABOUT_ORIGINS)
+def _shown_fields(mount: Mount, asked: Asked, kind: Kind, audience: Audience, reply: Reply) -> tuple[Header, ...]:
+    # Which pages may read is the mount's to say.
+    fields: Fields = without(reply.headers, _ABOUT_ORIGINS)
     is_ruled = asked.rule is not None and combined(fields, "Cache-Control") == asked.rule
     if mount.protection is None and not is_ruled:
         return fields

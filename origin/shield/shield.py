@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from cache import Outcome
@@ -69,6 +69,8 @@ class Rules:
 
 # Whether what is kept under a public URL, with these tags and from a pull that began then, has been purged.
 Judge = Callable[[str, tuple[str, ...], float], Purged]
+# Have a URL's responses used no more, those too that were asked for before a time.
+Forget = Callable[[str, float], Awaitable[None]]
 
 
 class Shield:
@@ -82,8 +84,9 @@ class Shield:
         rules: Rules,
         judge: Judge,
         recorder: Recorder,
+        forget: Forget | None = None,
     ) -> None:
-        """Pulls and shelf are closed by whoever made them."""
+        """Pulls and shelf are closed by whoever made them. `forget` is the shelf's own, unless others are told too."""
         self._pulls = pulls
         self._shelf = shelf
         self._place = place
@@ -91,6 +94,7 @@ class Shield:
         self._slice_bytes = rules.slice_bytes
         self._judge = judge
         self._recorder = recorder
+        self._forget: Forget = forget or shelf.forget
         self._ready = ReadyHits(rules.policy, judge)
         self._cooldown = Cooldown[str](_COOLDOWN_SECONDS)
         self._unshared = Cooldown[str](_UNSHARED_SECONDS)
@@ -313,7 +317,7 @@ class Shield:
         for target in invalidated(asked.method, uri, single.stored.status, single.stored.fields):
             url = self._place.public(target)
             if url is not None:
-                await self._shelf.forget(replace(asked, url=url).key, before)
+                await self._forget(replace(asked, url=url).key, before)
                 self._recorder.happened(Event.INVALIDATED)
         incoming = None if stored is None else single.claim()
         if stored is None or incoming is None:
