@@ -101,7 +101,8 @@ def _shown_fields(
     fields: Fields = reply.headers
     if inbound.field("Origin") is not None:
         fields = without(fields, _ABOUT_ORIGINS)
-    is_ruled = asked.rule is not None and combined(fields, "Cache-Control") == asked.rule
+    own = combined(fields, "Cache-Control")
+    is_ruled = asked.rule is not None and (own == asked.rule or (own is None and reply.status in {404, 410}))
     if mount.protection is None and not is_ruled:
         return fields
     return (*without(fields, _CACHING), *_lifetime(mount, kind, audience, reply))
