@@ -315,6 +315,7 @@ class Pulls:
             self._recorder.happened(Event.NOT_KEPT)
         finally:
             if not is_whole:
+                self._shelf.arrived(arriving)  # first of all, so that nobody else finds it
                 await asyncio.shield(fill.abandon())
             self._shelf.arrived(arriving)
             await incoming.close()
