@@ -50,6 +50,7 @@ RESPONSE_FIELDS = (
     ("ETag", "bare"),
     OLD_DATE,
     ("Last-Modified", "yesterday"),
+    ("Last-Modified", "Wed, 15 Nov 2023 00:00:00 GMT"),  # not yet
     ("Cache-Status", "Further; hit"),
     ("Content-Range", "bytes 0-1/2"),
     ("Location", "/elsewhere"),
