@@ -171,10 +171,10 @@ class ScriptedOrigin:
         if scripted is not None:
             return scripted(request) if callable(scripted) else scripted
         found = self.objects.get(request.target)
-        return Answer(404, body=b"nothing here") if found is None else _selected(found, request)
+        return Answer(404, body=b"nothing here") if found is None else selected(found, request)
 
 
-def _selected(found: Answer, request: Outgoing) -> Answer:
+def selected(found: Answer, request: Outgoing) -> Answer:
     """The object as the request wants it."""
     etag = combined(found.fields, "ETag")
     if etag is not None and combined(request.fields, "If-None-Match") == etag:

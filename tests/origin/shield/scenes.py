@@ -158,6 +158,10 @@ class Scene:
             await asyncio.sleep(0.001)
 
 
+def _other_tasks() -> set[asyncio.Task[object]]:
+    return {task for task in asyncio.all_tasks() if task is not asyncio.current_task()}
+
+
 @asynccontextmanager
 async def scene(
     directory: Path,
@@ -172,7 +176,7 @@ async def scene(
     """A shield, closed in the end; nothing may be left open then."""
     clock, tally, origin = Clock(), Tally(), ScriptedOrigin()
     purges: dict[str, Purged] = {}
-    before = asyncio.all_tasks()
+    before = _other_tasks()
     disk = DiskTally()
     store = await DiskStore.open(directory / "cache", limits, clock, disk)
     shelf = Shelf(store)
@@ -191,4 +195,4 @@ async def scene(
         await origin.close()
         await store.close()
     assert origin.open_now == 0, "an answer of the upstream was not let go"
-    assert upstream is not None or asyncio.all_tasks() == before, "something still runs"
+    assert upstream is not None or _other_tasks() == before, "something still runs"
