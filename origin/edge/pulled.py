@@ -154,7 +154,8 @@ def rule_for(kind: Kind, policy: CachePolicy) -> str:
 def _shown_fields(mount: Mount, asked: Asked, kind: Kind, audience: Audience, reply: Reply) -> tuple[Header, ...]:
     # Which pages may read is the mount's to say.
     fields: Fields = without(reply.headers, _ABOUT_ORIGINS)
-    is_ruled = asked.rule is not None and combined(fields, "Cache-Control") == asked.rule
+    own = combined(fields, "Cache-Control")
+    is_ruled = asked.rule is not None and (own == asked.rule or (own is None and reply.status in {404, 410}))
     if mount.protection is None and not is_ruled:
         return fields
     return (*without(fields, _CACHING), *_lifetime(mount, kind, audience, reply))

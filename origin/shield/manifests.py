@@ -26,6 +26,7 @@ class UpstreamFailed(StoreUnavailable):
     def __init__(self, trouble: Trouble) -> None:
         """Its reason is the upstream's."""
         super().__init__(trouble.value)
+        self.trouble = trouble
         self.reason = trouble.value
 
 

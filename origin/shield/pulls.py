@@ -214,7 +214,12 @@ class Pulls:
 
     def _head(self, asked: Asked, incoming: Incoming, requested_at: float) -> StoredResponse:
         fields = incoming.fields
-        if asked.rule is not None and not any(combined(fields, name) for name in _SAYS_LIFETIME):
+        # What is not there now may be there soon: no rule for what is there holds for it.
+        if (
+            asked.rule is not None
+            and incoming.status < 300
+            and not any(combined(fields, name) for name in _SAYS_LIFETIME)
+        ):
             fields = (*fields, ("Cache-Control", asked.rule))
         stored = stored_of(
             incoming.status,
@@ -311,7 +316,8 @@ class Pulls:
             else:
                 await fill.finish(length=length)
         except UpstreamError as error:
-            _log.warning("a body from upstream broke and is not kept: %s", error)
+            # Its text alone: whoever keeps the record would keep the body's file open with the error.
+            _log.warning("a body from upstream broke and is not kept: %s", str(error))
         except DiskError:
             self._recorder.happened(Event.NOT_KEPT)
         finally:
@@ -319,7 +325,6 @@ class Pulls:
             arriving.is_broken = not is_whole
             self._shelf.arrived(arriving)
             if not is_whole:
-                self._shelf.withdraw(arriving)
                 await asyncio.shield(fill.abandon())
             await incoming.close()
 

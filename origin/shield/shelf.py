@@ -191,9 +191,11 @@ class Shelf:
 
         What was asked of the upstream before `before` (Unix seconds) and is still on its way will not be found either.
         """
-        self._forgotten[key] = max(before, self._forgotten.pop(key, -inf))
-        while len(self._forgotten) > _FORGOTTEN_AT_MOST:
-            del self._forgotten[next(iter(self._forgotten))]
+        if before > self._forgotten.get(key, -inf):
+            self._forgotten.pop(key, None)
+            self._forgotten[key] = before
+            while len(self._forgotten) > _FORGOTTEN_AT_MOST:
+                del self._forgotten[next(iter(self._forgotten))]
         self._arriving.pop(key, None)
         with suppress(DiskError):  # a cache that cannot be asked is an empty one
             await self._store.remove(key)

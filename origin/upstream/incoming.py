@@ -68,6 +68,10 @@ class HttpIncoming:
         while piece := await self._next(received):
             received += len(piece)
             self._check_size(received)
+            if received == self.length:
+                # Whoever has the last byte has an answer: it is given when the end turns out to be one.
+                self._check_size(received + len(await self._next(received)))
+                self._check_end(received)
             yield piece
         self._check_end(received)
         self._finish()

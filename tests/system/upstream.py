@@ -103,10 +103,14 @@ class Upstream:
         """How often it was asked for, with whatever method."""
         return sum(one.path == path for one in self.asked)
 
+    def pulled(self, path: str) -> list[str]:
+        """The ranges that were pulled of it; "" is all of it."""
+        return [one.fields.get("range", "") for one in self.asked if one.path == path and one.method == "GET"]
+
     async def _start(self) -> None:
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self._answer)
-        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
+        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port)
         await site.start()
@@ -139,6 +143,8 @@ class Upstream:
             body, status = body[start:stop], 206
         response = web.StreamResponse(status=status, headers={**fields, "Content-Length": str(len(body))})
         await response.prepare(request)
+        if request.method == "HEAD":
+            return response
         size = max(1, -(-len(thing.body) // _PIECES)) if thing.body_seconds else max(1, len(body))
         for at in range(0, len(body), size):
             await response.write(body[at : at + size])

@@ -175,6 +175,15 @@ async def test_what_is_not_is_an_error(liar: Liar, origin: HttpOrigin, script: S
     assert await outcome(origin, Outgoing("GET", "/a")) == (200, b"hello")  # and it spoils nothing for the next one
 
 
+async def test_the_last_byte_is_given_when_the_end_is_known_to_be_good(liar: Liar, origin: HttpOrigin) -> None:
+    liar.says(response(b"hel", length=5), 0.05, b"lo" + OK)
+    incoming = await origin.fetch(Outgoing("GET", "/a"))
+    pieces = aiter(incoming.chunks())
+    assert await anext(pieces) == b"hel"
+    with pytest.raises(UpstreamError, match=Trouble.OVERLONG):
+        await anext(pieces)
+
+
 async def test_what_follows_a_body_on_its_connection_is_another_request_s(liar: Liar, origin: HttpOrigin) -> None:
     liar.says((OK,), (OK + OK,))
     first = await origin.fetch(Outgoing("GET", "/a"))  # all of it is there, and nobody has read it
