@@ -324,9 +324,11 @@ class Pulls:
             # Nobody new is to find what broke.
             arriving.is_broken = not is_whole
             self._shelf.arrived(arriving)
-            if not is_whole:
-                await asyncio.shield(fill.abandon())
-            await incoming.close()
+            try:
+                if not is_whole:
+                    await asyncio.shield(fill.abandon())
+            finally:
+                await incoming.close()
 
     def _check_size(self, received: int) -> None:
         if received > self._largest:
