@@ -67,7 +67,7 @@ async def test_a_token_goes_nowhere(tmp_path: Path) -> None:
 
 
 async def test_a_token_in_a_field_of_its_own_goes_nowhere(tmp_path: Path) -> None:
-    carriage = Carriage("token", transports=(Transport.HEADER,), header="x-viewer-token")
+    carriage = Carriage("token", transports=frozenset({Transport.HEADER}), header="x-viewer-token")
     gate = Gate(Realm("/vod", (Accepted("jwt", carriage),), Policy()))
     async with scene(tmp_path) as it:
         mount = signed_mount(MemoryStore())
