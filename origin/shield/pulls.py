@@ -48,6 +48,7 @@ class Wish:
     fields: Fields = ()  # preconditions, Range and If-Range
     key: str = ""  # of the kept response that a 304 or a 206 is about
     stored: StoredResponse | None = None  # its head
+    variant: str = ""  # which one, where others are pulled at the same time
 
     @property
     def range(self) -> str | None:
@@ -324,9 +325,11 @@ class Pulls:
             # Nobody new is to find what broke.
             arriving.is_broken = not is_whole
             self._shelf.arrived(arriving)
-            if not is_whole:
-                await asyncio.shield(fill.abandon())
-            await incoming.close()
+            try:
+                if not is_whole:
+                    await asyncio.shield(fill.abandon())
+            finally:
+                await incoming.close()
 
     def _check_size(self, received: int) -> None:
         if received > self._largest:
@@ -352,7 +355,7 @@ def _is_of(known: StoredResponse, part: StoredResponse) -> bool:
 
 def _flight(asked: Asked, wish: Wish) -> str:
     # What must be validated and what is not there at all are pulled by the same flight.
-    return f"{asked.key} {wish.range or ''}"
+    return f"{asked.key} {wish.range or ''} {wish.variant}".rstrip()
 
 
 def _run_of(wish: Wish, incoming: Incoming, stored: StoredResponse) -> Run | None:

@@ -28,6 +28,7 @@ from origin.httpcache.reuse import (
 )
 from origin.httpcache.stored import StoredResponse
 from origin.httpcache.updating import freshened_by_head
+from origin.httpcache.variants import variant_key
 from origin.shield.answering import passed_on, reply_from
 from origin.shield.asked import Asked
 from origin.shield.audience import may_share, wants_its_own
@@ -39,7 +40,7 @@ from origin.shield.presence import has_all, lies_in
 from origin.shield.pulls import Pulls, Wish
 from origin.shield.ready import ReadyHits
 from origin.shield.recorder import Event, Recorder
-from origin.shield.shelf import Arriving, Found, Kept, Shelf
+from origin.shield.shelf import Arriving, Found, Kept, Shelf, same_variant, variant_like
 from origin.shield.slices import first_range
 from origin.upstream.origin_server import Incoming, UpstreamError
 
@@ -248,6 +249,10 @@ class Shield:
         wanted = first_range(asked.range, self._slice_bytes)
         wish = Wish((("Range", wanted),) if wanted is not None else ())
         landing, is_mine = await self._pulls.join(without_conditions(asked), wish)
+        if isinstance(landing, Landed) and not same_variant(landing.stored, asked.fields):
+            # It was for others; those who want the same as this one pull it together.
+            wish = replace(wish, variant=variant_key(variant_like(landing.stored, asked.fields)))
+            landing, is_mine = await self._pulls.join(without_conditions(asked), wish)
         return await self._landed(asked, landing, forward, now, is_mine=is_mine)
 
     async def _landed(self, asked: Asked, landing: Landing, forward: Forward, now: float, *, is_mine: bool) -> Answered:
