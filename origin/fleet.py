@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import secrets
 import time
@@ -55,7 +56,7 @@ def redis_tls(configured: settings.Settings) -> RedisTls | None:
     )
 
 
-def open_fleet(
+async def open_fleet(
     configured: settings.Settings,
     metrics: UpstreamMetrics,
     pass_on: Callable[[Sequence[Purge]], None],
@@ -69,7 +70,7 @@ def open_fleet(
     directory = configured.cache.disk.directory
     file = None
     if directory is not None:
-        directory.mkdir(parents=True, exist_ok=True)
+        await asyncio.to_thread(directory.mkdir, parents=True, exist_ok=True)
         file = PurgeFileOnDisk(directory / "purges")
         stack.callback(file.close)
     desk = partial(

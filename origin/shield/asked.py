@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from cache import CacheKey
 from origin.http.conditions import Conditions
 from origin.http.fields import Fields, combined
+from origin.upstream.origin_server import Viewer
 
 # No response differs by these in a way that a viewer may choose: see `origin.httpcache.passing`.
 _SAFE = frozenset({"GET", "HEAD"})
+# It is asked for several times for each request, and many viewers ask for the same; hardly with a long query.
+_KEYS_KEPT = 4096
+_URL_AT_MOST = 256  # characters
+
+
+def _key_of(url: str) -> str:
+    return CacheKey("response", url).text
+
+
+_short = lru_cache(_KEYS_KEPT)(_key_of)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +36,7 @@ class Asked:
     content_type: str = "application/octet-stream"  # by the name, where the upstream says none
     rule: str | None = None  # Cache-Control for what an upstream sends without any word about its lifetime
     tags: tuple[str, ...] = ()  # by rule, beside those that the upstream names
+    viewer: Viewer | None = None  # for upstreams that are told; None: nobody in particular
     boundary: str = "none"  # between the parts of a multipart answer
 
     @property
@@ -34,7 +47,7 @@ class Asked:
     @property
     def key(self) -> str:
         """What the response is found under, as far as Vary does not tell more apart."""
-        return CacheKey("response", self.url).text
+        return _short(self.url) if len(self.url) <= _URL_AT_MOST else _key_of(self.url)
 
     @property
     def range(self) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -25,6 +26,7 @@ class UpstreamVocabulary:
     results: Collection[str] = ()  # of requests to upstreams
     troubles: Collection[str] = ()
     events: Collection[str] = ()  # of shields
+    prefetch_events: Collection[str] = ()
     edges: Collection[str] = ()
     edge_results: Collection[str] = ()
 
@@ -47,7 +49,11 @@ class UpstreamMetrics:
         self._broken = _counter(registry, declared.UPSTREAM_BROKEN)
         self._outcomes = _counter(registry, declared.SHIELD_OUTCOMES)
         self._events = _counter(registry, declared.SHIELD_EVENTS)
-        self._lookups = _counter(registry, declared.DISK_LOOKUPS)
+        self._prefetches = _counter(registry, declared.PREFETCHES)
+        lookups = _counter(registry, declared.DISK_LOOKUPS)
+        # Each hit counts here and above: finding the labels again would take longer than the counting.
+        self._hits, self._misses = lookups.labels("hit"), lookups.labels("miss")
+        self._outcome = cache(self._labelled_outcome)
         self._bodies = Gauge(declared.DISK_BODIES.name, declared.DISK_BODIES.help, registry=registry)
         self._disk_bytes = Gauge(
             declared.DISK_BYTES.name, declared.DISK_BYTES.help, declared.DISK_BYTES.labels, registry=registry
@@ -77,15 +83,19 @@ class UpstreamMetrics:
 
     def answered(self, mount: str, outcome: Outcome) -> None:
         """Count an answer from behind a shield."""
-        self._outcomes.labels(_known(mount, self._words.mounts), outcome.value).inc()
+        self._outcome(mount, outcome).inc()
 
     def shield_happened(self, mount: str, event: str) -> None:
         """Count an event behind a shield."""
         self._events.labels(_known(mount, self._words.mounts), _known(event, self._words.events)).inc()
 
+    def prefetched(self, mount: str, event: str) -> None:
+        """Count what became of an object that viewers were expected to ask for."""
+        self._prefetches.labels(_known(mount, self._words.mounts), _known(event, self._words.prefetch_events)).inc()
+
     def looked_up(self, *, is_hit: bool) -> None:
         """See `DiskRecorder`."""
-        self._lookups.labels("hit" if is_hit else "miss").inc()
+        (self._hits if is_hit else self._misses).inc()
 
     def stored(self, size_bytes: int) -> None:
         """See `DiskRecorder`."""
@@ -122,6 +132,9 @@ class UpstreamMetrics:
     def edge_purged(self, edge: str, result: str, count: int) -> None:
         """Count purges that were handed to an edge."""
         self._edge_purges.labels(_known(edge, self._words.edges), _known(result, self._words.edge_results)).inc(count)
+
+    def _labelled_outcome(self, mount: str, outcome: Outcome) -> Counter:
+        return self._outcomes.labels(_known(mount, self._words.mounts), outcome.value)
 
 
 def _counter(registry: CollectorRegistry, metric: Declaration) -> Counter:

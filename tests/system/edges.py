@@ -107,7 +107,7 @@ def nginx_in_front(folder: Path, gateway_port: int, directives: str, slice_bytes
 @contextmanager
 def varnish_in_front(folder: Path, gateway_port: int, recv: str, fetch: str) -> Iterator[int]:
     """Varnish that caches under keys without the query; VCL for what comes in and for what is asked. Its port."""
-    program, port = find_part("varnish"), free_port()
+    program, port = find_part("varnishd"), free_port()
     assert program is not None
     (folder / "edge.vcl").write_text(_VARNISH.format(gateway=gateway_port, recv=recv, fetch=fetch))
     command = [

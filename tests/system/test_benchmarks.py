@@ -1,4 +1,4 @@
-"""A smoke of the load benchmark: every peer starts, answers rightly and can be measured. Nothing is timed."""
+"""A smoke of the benchmarks: every peer starts, answers rightly and can be measured. Nothing is timed."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from tests.parts import find_part
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "benchmarks" / "README.md"
+SHIELD_RESULTS = ROOT / "benchmarks" / "results" / "shield.json"
 RESULTS = ROOT / "benchmarks" / "results" / "micro.json"
 
 
@@ -50,6 +51,38 @@ def test_the_load_benchmark_measures_every_peer(tmp_path: Path) -> None:
     }
     for runs in measured.values():
         assert all(run["failed"] == 0 and run["requests_per_second"] > 0 for run in runs)
+
+
+@pytest.mark.system
+@pytest.mark.needs("nginx", "varnishd", "varnishncsa", "wrk")
+@pytest.mark.timeout(250)
+def test_the_shield_benchmark_measures_every_cache(tmp_path: Path) -> None:
+    out, row = tmp_path / "shield.json", "64 KB range of 100 MB"
+    programs = ("nginx", "varnishd", "varnishncsa", "wrk")
+    folders = [str(program.parent) for name in programs if (program := find_part(name))]
+    options = ["--rounds=1", "--seconds=1", f"--row={row}", "--viewers=200", "--objects=3000", f"--out={out}"]
+    said = subprocess.run(
+        [sys.executable, "-m", "benchmarks.shield", *options],
+        cwd=ROOT,
+        env=os.environ | {"PATH": os.pathsep.join([*folders, os.environ["PATH"]])},
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    found = {part: document["results"] for part, document in json.loads(out.read_text()).items()}
+    assert list(found) == list(json.loads(SHIELD_RESULTS.read_text())), "the kept results are of other parts"
+    caches = ["Headgate", "nginx proxy_cache + slice", "nginx proxy_cache", "Varnish"]
+    assert list(found["hits beside a file"][row]) == ["file", "pull"]
+    assert list(found["hits beside caches"][row]) == list(found["crowds"]["200 viewers"]) == caches
+    for runs in (*found["hits beside a file"][row].values(), *found["hits beside caches"][row].values()):
+        assert all(run["failed"] == 0 and run["requests_per_second"] > 0 for run in runs)
+    for crowd in (one for by_cache in found["crowds"].values() for runs in by_cache.values() for one in runs):
+        assert crowd["failed"] == 0
+        assert crowd["upstream_requests"] in {1, 4}, "one pull, or one a slice"
+    assert {one["upstream_requests"] for one in found["crowds"]["200 viewers"]["Headgate"]} == {1}
+    assert found["million"]["full"]["objects"] == found["million"]["objects"] == 3000
+    assert said.stdout.count("| Headgate |") == 3
 
 
 @pytest.mark.system

@@ -166,7 +166,7 @@ def test_nginx_serves_nobody_whom_the_gateway_refuses(tmp_path: Path) -> None:
         assert site.ask(signed).headers["x-edge"] == "HIT"
 
 
-@pytest.mark.needs("varnish")
+@pytest.mark.needs("varnishd")
 def test_varnish(tmp_path: Path) -> None:
     with behind_varnish(tmp_path) as site:
         site.upstream.put("/film/1.ts", BODY, think_seconds=0.3)
@@ -182,7 +182,7 @@ def test_varnish(tmp_path: Path) -> None:
         assert site.ask("/vod/film/1.ts").status == 403
 
 
-@pytest.mark.needs("varnish")
+@pytest.mark.needs("varnishd")
 def test_what_varnish_may_keep_and_what_viewers_may(tmp_path: Path) -> None:
     """A proven edge is told in its own field; a player's cache takes the answer for its viewer's alone."""
     with behind_varnish(tmp_path) as site:
