@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
 from cache.fleet.bus import Bus, LocalBus, RedisBus
 from cache.fleet.guard import Guard
@@ -29,6 +29,8 @@ LONGEST_LIFETIME = 30 * 86400.0  # seconds; a purge is remembered for as long
 _ID_BYTES = 9
 # Nobody's first byte waits for a block of a body, and what it costs to ask the upstream for the rest is more.
 _RELAY_SECONDS = 2.0
+_URLS_KEPT = 4096
+_URL_AT_MOST = 256  # characters; a longer one is hardly one of those
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +125,17 @@ def judge_by(table: PurgeTable) -> Callable[[str, tuple[str, ...], float], Purge
     """What has befallen a response whose pull began at a time, by the purges in `table`."""
 
     def judge(url: str, tags: tuple[str, ...], requested_at: float) -> Purged:
-        return Purged.NONE if not len(table) else _PURGED[table.verdict(canonical_url(url), tags, requested_at)]
+        return Purged.NONE if not len(table) else _PURGED[table.verdict(_canonical(url), tags, requested_at)]
 
     return judge
 
 
+def _canonical(url: str) -> str:
+    """`canonical_url`, at once for what many viewers ask for."""
+    return _short(url) if len(url) <= _URL_AT_MOST else canonical_url(url)
+
+
+_short = lru_cache(_URLS_KEPT)(canonical_url)
 _PURGED = {PurgeVerdict.NONE: Purged.NONE, PurgeVerdict.SOFT: Purged.SOFT, PurgeVerdict.HARD: Purged.HARD}
 
 

@@ -12,19 +12,20 @@ from functools import lru_cache, partial
 
 from origin.http.caching import CACHE_NAME, CacheStatus
 from origin.http.caching import age as age_field
-from origin.http.conditions import Conditions
+from origin.http.conditions import UNCONDITIONAL, Conditions
 from origin.http.dates import parse_http_date
 from origin.http.etags import EntityTag, parse_entity_tag
 from origin.http.fields import Fields, combined, values_of, without
 from origin.http.reply import FileSlice, Reply, Slices
 from origin.http.represent import Representation, represent
+from origin.http.spans import ByteSpan
 from origin.httpcache.freshness import State, current_age, freshness, freshness_lifetime
 from origin.httpcache.policy import Policy
 from origin.httpcache.reuse import Purged
 from origin.httpcache.stored import StoredResponse
 from origin.shield.answering import WRITTEN
 from origin.shield.asked import Asked
-from origin.shield.bodies import KeptBody
+from origin.shield.bodies import KeptBody, Shape
 from origin.shield.records import unpack
 from origin.shield.shelf import Kept
 
@@ -48,6 +49,7 @@ class _Ready:
     content_type: str | None
     etag: EntityTag | None
     modified: float | None
+    whole: Fields | None  # all fields of a 200 to a plain GET, but for those that grow older
 
 
 class ReadyHits:
@@ -72,14 +74,14 @@ class ReadyHits:
         fields = [(name.lower(), value) for name, value in asked.fields]
         if not _ASKS_CACHES.isdisjoint(dict(fields)):
             return None
-        shown = Representation(
-            KeptBody(kept.held, length),
-            ready.content_type or asked.content_type,
-            ready.etag,
-            ready.modified,
-            (*ready.fields, age_field(age), _hit(int(ready.lifetime - age))),
-        )
-        reply = represent(asked.method, Conditions.from_fields(fields), shown, now, asked.boundary)
+        ageing = (age_field(age), _hit(int(ready.lifetime - age)))
+        conditions = Conditions.from_fields(fields)
+        body = KeptBody(kept.held, length)
+        if conditions is UNCONDITIONAL and ready.whole is not None and asked.method == "GET" and kept.is_whole:
+            return Reply(200, (*ready.whole, *ageing), FileSlice(body, ByteSpan(0, length)))
+        content_type = ready.content_type or asked.content_type
+        shown = Representation(body, content_type, ready.etag, ready.modified, (*ready.fields, *ageing))
+        reply = represent(asked.method, conditions, shown, now, asked.boundary)
         if not kept.is_whole and not _is_there(reply, kept, asked.method):
             return None
         if reply.content is None:
@@ -98,19 +100,27 @@ def _ready(policy: Policy, head: bytes) -> _Ready | None:
     etag, modified = combined(stored.fields, "ETag"), combined(stored.fields, "Last-Modified")
     tag = None if etag is None else parse_entity_tag(etag)
     changed = None if modified is None else parse_http_date(modified, stored.received_at)
-    is_date = modified is None or (changed is not None and len(modified) == _IMF_FIXDATE_LENGTH)
-    if not is_date or (etag is not None and tag is None):
+    # One that lies ahead is passed on as it came and compared as it cannot be (RFC 9110 §8.8.2.1).
+    is_past = modified is None or (changed is not None and changed <= stored.received_at)
+    is_date = modified is None or len(modified) == _IMF_FIXDATE_LENGTH
+    if not is_date or not is_past or (etag is not None and tag is None):
         return None
+    fields, content_type = without(stored.fields, WRITTEN | {"age"}), combined(stored.fields, "Content-Type")
+    whole = None
+    if content_type is not None and not values_of(fields, "Vary"):
+        shown = Representation(Shape(1), content_type, tag, changed, fields)
+        whole = represent("GET", UNCONDITIONAL, shown, stored.received_at, "none").headers
     return _Ready(
         initial_age=current_age(stored, stored.received_at),
         received_at=stored.received_at,
         requested_at=stored.requested_at,
         lifetime=freshness_lifetime(stored, policy),
         tags=stored.tags,
-        fields=without(stored.fields, WRITTEN | {"age"}),
-        content_type=combined(stored.fields, "Content-Type"),
+        fields=fields,
+        content_type=content_type,
         etag=tag,
         modified=changed,
+        whole=whole,
     )
 
 
