@@ -12,14 +12,17 @@ from auth.dialects.session import FAMILIES
 from cache import BadRedisUrl, SecondTierUnavailable
 from cache.l2_redis import RedisLimits, RedisSecondTier
 from cache.outcome import Result
+from origin.fleet import redis_tls
 from origin.keyrings import read_rings
 from origin.keystore.content_keys import ContentKeyFile
 from origin.keystore.fault import Fault, KeystoreError
 from origin.realms import exchanged
 from origin.server.loop import LoopUnavailableError, has_c_parser, loop_factory
 from origin.settings import Mount, Settings
+from origin.shields import is_pulled, upstream_of
 from origin.storage.mounts import BadStorageUrl, open_store
 from origin.storage.store import StoreError
+from origin.upstream.origin_server import UpstreamError
 
 _PROBE_SECONDS = 5.0
 _KEY_REMEDIES = {
@@ -131,10 +134,17 @@ async def _content_keys(mount: Mount, path: Path) -> Diagnosis:
     return Diagnosis(subject, is_ok=True, finding=f"{sum(map(len, assets.values()))} keys of {len(assets)} assets")
 
 
+_OF_FILES = "is {storage} there, and may the user that runs Headgate read it?"
+_OF_UPSTREAMS = "does {storage} answer from here, and is its network among upstream.private_networks if it is private?"
+_OF_BUCKETS = "check the bucket's name, its region, and the credentials in the environment: reading and listing"
+_REMEDIES = {"http": _OF_UPSTREAMS, "https": _OF_UPSTREAMS} | dict.fromkeys(("s3", "gs", "az"), _OF_BUCKETS)
+
+
 async def _mount(mount: Mount) -> Diagnosis:
     subject = f"mount {mount.prefix}"
     try:
-        store = open_store(mount.storage, base=Path("/"))  # settings hold absolute URLs
+        # Settings hold absolute URLs.
+        store = upstream_of(mount) if is_pulled(mount) else open_store(mount.storage, base=Path("/"))
     except BadStorageUrl as error:
         return Diagnosis(subject, is_ok=False, finding=str(error), remedy="correct the mount's storage")
     try:
@@ -143,7 +153,7 @@ async def _mount(mount: Mount) -> Diagnosis:
         await store.close()
     if trouble is None:
         return Diagnosis(subject, is_ok=True, finding=f"{mount.access}, storage answers")
-    remedy = f"is {mount.storage} there, and may the user that runs Headgate read it?"
+    remedy = _REMEDIES.get(mount.storage.partition(":")[0], _OF_FILES).format(storage=mount.storage)
     return Diagnosis(subject, is_ok=False, finding=trouble, remedy=remedy)
 
 
@@ -152,7 +162,7 @@ async def _redis(settings: Settings) -> Diagnosis:
         return Diagnosis("Redis", is_ok=True, finding="not configured; each process caches for itself")
     limits = RedisLimits(budget_seconds=settings.cache.redis_timeout_seconds)
     try:
-        tier = RedisSecondTier(settings.cache.redis.get_secret_value(), limits=limits)
+        tier = RedisSecondTier(settings.cache.redis.get_secret_value(), limits=limits, tls=redis_tls(settings))
     except BadRedisUrl as error:
         return Diagnosis("Redis", is_ok=False, finding=str(error), remedy="correct cache.redis")
     try:
@@ -172,6 +182,6 @@ async def _trouble(probe: Callable[[], Awaitable[None]]) -> str | None:
             await probe()
     except TimeoutError:
         return f"no answer in {_PROBE_SECONDS:.0f} s"
-    except (StoreError, SecondTierUnavailable) as error:
+    except (StoreError, SecondTierUnavailable, UpstreamError) as error:
         return str(error)
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import secrets
 import time
@@ -15,7 +16,7 @@ from cache.fleet.guard import Guard
 from cache.fleet.leases import Leases, NoLeases, RedisLeases
 from cache.fleet.purge_store import RedisPurges
 from cache.fleet.purging import PurgeDesk
-from cache.fleet.relay import Relay
+from cache.fleet.relay import Relay, RelayLimits
 from cache.purges import Purge, PurgeTable, PurgeVerdict, canonical_url
 from cache.redis_link import RedisLink
 from cache.redis_url import RedisTls
@@ -26,6 +27,8 @@ from origin.telemetry.upstream_metrics import UpstreamMetrics
 
 LONGEST_LIFETIME = 30 * 86400.0  # seconds; a purge is remembered for as long
 _ID_BYTES = 9
+# Nobody's first byte waits for a block of a body, and what it costs to ask the upstream for the rest is more.
+_RELAY_SECONDS = 2.0
 _URLS_KEPT = 4096
 _URL_AT_MOST = 256  # characters; a longer one is hardly one of those
 
@@ -55,7 +58,7 @@ def redis_tls(configured: settings.Settings) -> RedisTls | None:
     )
 
 
-def open_fleet(
+async def open_fleet(
     configured: settings.Settings,
     metrics: UpstreamMetrics,
     pass_on: Callable[[Sequence[Purge]], None],
@@ -69,7 +72,7 @@ def open_fleet(
     directory = configured.cache.disk.directory
     file = None
     if directory is not None:
-        directory.mkdir(parents=True, exist_ok=True)
+        await asyncio.to_thread(directory.mkdir, parents=True, exist_ok=True)
         file = PurgeFileOnDisk(directory / "purges")
         stack.callback(file.close)
     desk = partial(
@@ -101,10 +104,21 @@ def open_fleet(
         clock=time.monotonic,
         recorder=metrics,
     )
-    relay = Relay(guard, bus, namespace, clock=time.monotonic, recorder=metrics)
+    relay = _open_relay(configured, url.get_secret_value(), bus, metrics, stack)
     stored = RedisPurges(link, namespace=namespace, longest_lifetime=LONGEST_LIFETIME, new_id=_new_id)
     shared = desk(fleet=(bus, stored))
     return FleetParts(bus, leases, relay, table, shared, (bus.run, shared.follow))
+
+
+def _open_relay(
+    configured: settings.Settings, url: str, bus: Bus, metrics: UpstreamMetrics, stack: AsyncExitStack
+) -> Relay:
+    link = RedisLink(url, budget_seconds=_RELAY_SECONDS, tls=redis_tls(configured))
+    stack.push_async_callback(link.close)
+    guard = Guard(link, time.monotonic, random.random)
+    # A holder that is silent for a lease's length is as dead as one that does not renew it.
+    limits = RelayLimits(silence_seconds=configured.cache.lease_seconds)
+    return Relay(guard, bus, configured.cache.namespace, clock=time.monotonic, limits=limits, recorder=metrics)
 
 
 def judge_by(table: PurgeTable) -> Callable[[str, tuple[str, ...], float], Purged]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import sys
 import time
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,8 +21,8 @@ from auth import Policy as TokenPolicy
 from cache import Cache, MemoryTier
 from cache import Policy as TierPolicy
 from cache.fleet.leases import Leases
+from cache.fleet.purging import PurgeDesk
 from cache.l2_redis import RedisLimits, RedisSecondTier
-from cache.purges import Purge
 from origin import __version__, settings
 from origin.control.api_keys import ApiKey, ApiKeys, Permission
 from origin.control.purges import Purging
@@ -29,13 +30,15 @@ from origin.control.revocations import RevocationDesk
 from origin.control.routes import add_control
 from origin.control.signing import Signer, Signers
 from origin.edge.edge_identity import ProofResult
-from origin.edge.handler import PublicHandler
+from origin.edge.handler import Doors, PublicHandler
 from origin.edge.manifest import Manifest, ManifestCodec
 from origin.edge.manifests import Manifests
 from origin.edge.mount import Mount
 from origin.edge.pages import Pages, keys_page, time_page
 from origin.edge.playback import Playback
+from origin.edge.purge_door import PurgeDoor
 from origin.edge.rate_limit import RateLimit
+from origin.edges import open_edges
 from origin.fleet import open_fleet, redis_tls
 from origin.keyrings import source_of
 from origin.keystore.content_keys import ContentKeyFile
@@ -50,6 +53,7 @@ from origin.manifests.template import REASONS
 from origin.mounting import Fittings, open_mount
 from origin.ops.health import Health
 from origin.ops.routes import admin_application
+from origin.outbound.pushing import Outcome as PurgeOutcome
 from origin.protections import askable, protection_of
 from origin.realms import realm_of
 from origin.serving.edge_facts import EdgeFacts, FieldNames
@@ -57,6 +61,7 @@ from origin.serving.forwarded import TrustedProxies
 from origin.serving.geo import GeoDatabase
 from origin.serving.inbound import read_request
 from origin.serving.observe import Observer
+from origin.shield.prefetch import Event as PrefetchEvent
 from origin.shield.recorder import Event as ShieldEvent
 from origin.shields import open_shields
 from origin.storage.observed import Operation, Result
@@ -96,7 +101,8 @@ async def open_runtime(configured: settings.Settings, pages: Pages | None = None
     async with contextlib.AsyncExitStack() as stack:
         metrics = Metrics(_vocabulary(configured), __version__)
         rings = await _open_rings(configured, stack)
-        fleet = open_fleet(configured, metrics.upstream, _pass_on_nothing, stack)
+        edges = open_edges(configured, os.environ, metrics.upstream, stack)
+        fleet = await open_fleet(configured, metrics.upstream, edges.push, stack)
         cache = await _open_cache(configured, metrics, fleet.leases, stack)
         content_keys = await _open_content_keys(configured)
         shields = await open_shields(configured, rings, fleet, metrics.upstream, stack)
@@ -120,7 +126,7 @@ async def open_runtime(configured: settings.Settings, pages: Pages | None = None
             observer=Observer(metrics, await _open_access_log(configured, metrics, stack)),
             decided=metrics.token_decision,
             ledger=ledger,
-            playback=_playback(configured, mounts, rings),
+            doors=Doors(_playback(configured, mounts, rings), _purging(configured, fleet.desk)),
         )
         health = Health(
             {f"mount {mount.label}": mount.source.probe for mount in mounts}
@@ -133,6 +139,7 @@ async def open_runtime(configured: settings.Settings, pages: Pages | None = None
             _measure_key_rings(rings, configured, metrics),
             ledger.follow(),
             *(job() for job in fleet.jobs),
+            edges.run(),
         )
         await fleet.desk.catch_up()
         await stack.enter_async_context(_running(*jobs))
@@ -140,10 +147,6 @@ async def open_runtime(configured: settings.Settings, pages: Pages | None = None
         desk = RevocationDesk(ledger, [mount.prefix for mount in configured.mount])
         add_control(admin, _signers(configured, mounts), desk, _api_keys(configured), Purging(fleet.desk))
         yield Runtime(handler, admin, health, metrics, ledger)
-
-
-def _pass_on_nothing(_purges: Sequence[Purge]) -> None:
-    """No edges to be told."""
 
 
 async def _open_edge_facts(configured: settings.Settings, stack: contextlib.AsyncExitStack) -> EdgeFacts:
@@ -172,6 +175,9 @@ def _vocabulary(configured: settings.Settings) -> Vocabulary:
             results=frozenset({*UpstreamResult, *Trouble}),
             troubles=frozenset(Trouble),
             events=frozenset(ShieldEvent),
+            prefetch_events=frozenset(PrefetchEvent),
+            edges=frozenset(edge.name for edge in configured.edge_purge),
+            edge_results=frozenset(PurgeOutcome),
         ),
     )
 
@@ -251,6 +257,11 @@ def _playback(configured: settings.Settings, mounts: list[Mount], rings: KeyRing
         ttl=asked.ttl_seconds,
         limit=RateLimit(asked.per_minute),
     )
+
+
+def _purging(configured: settings.Settings, desk: PurgeDesk) -> PurgeDoor | None:
+    purgers = configured.public.purge_from
+    return PurgeDoor(TrustedProxies(purgers), desk) if purgers else None
 
 
 def _signers(configured: settings.Settings, mounts: list[Mount]) -> Signers:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import secrets
 import tempfile
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -23,15 +24,21 @@ from origin.edge.upstream import Upstream
 from origin.fleet import FleetParts, judge_by
 from origin.httpcache.policy import Policy
 from origin.keystore.rings import KeyRings
-from origin.shield.manifests import ShieldReader
+from origin.manifests.courses import Wanted
+from origin.manifests.upcoming import Ground
+from origin.media.target import MountName
+from origin.shield.foresight import Horizon
+from origin.shield.invalidating import Invalidations
+from origin.shield.manifests import AskFor, ShieldReader
 from origin.shield.places import Place
+from origin.shield.prefetch import Limits, Prefetcher
 from origin.shield.pulls import Pulls
 from origin.shield.recorder import Event
 from origin.shield.sharing import Fleet
 from origin.shield.shelf import Shelf
 from origin.shield.shield import Judge, Rules, Shield
 from origin.storage.bucket_client import BucketOptions
-from origin.storage.mounts import open_bucket
+from origin.storage.mounts import BadStorageUrl, open_bucket
 from origin.telemetry.upstream_metrics import UpstreamMetrics
 from origin.upstream.bucket import BucketOrigin
 from origin.upstream.http_config import HttpOriginConfig
@@ -40,6 +47,7 @@ from origin.upstream.observed import Fetched, ObservedOrigin
 from origin.upstream.origin_server import OriginServer, Trouble
 from origin.upstream.outgoing import Additions, Forwarding, Signing
 
+_NODE_BYTES = 12
 _PULLED = ("http", "https", "s3", "gs", "az")
 
 
@@ -80,21 +88,19 @@ class Shields:
     shelf: Shelf
     judge: Judge
     fleet: Fleet
+    invalidations: Invalidations
     metrics: UpstreamMetrics
+    mounts: tuple[MountName, ...]  # all there are
     signing_key: Callable[[str], Key]  # of a key ring
 
     def open(self, mount: settings.Mount, policy: CachePolicy, stack: AsyncExitStack) -> Behind | None:
         """What the mount has instead of a directory, closed with `stack`; None when it has one."""
         if not is_pulled(mount):
             return None
-        upstream = self._upstream(mount)
+        ring = mount.upstream.sign_keys
+        upstream = upstream_of(mount, None if ring is None else self.signing_key(ring))
         observed = ObservedOrigin(upstream, partial(_observed, self.metrics, mount.prefix), clock=time.monotonic)
         return self._open_behind(mount, observed, policy, stack)
-
-    def _upstream(self, mount: settings.Mount) -> OriginServer:
-        if mount.storage.startswith("http"):
-            return http_origin(mount, None if (ring := mount.upstream.sign_keys) is None else self.signing_key(ring))
-        return BucketOrigin(open_bucket(mount.storage, bucket_options(mount)))
 
     def _open_behind(
         self, mount: settings.Mount, upstream: OriginServer, policy: CachePolicy, stack: AsyncExitStack
@@ -105,7 +111,7 @@ class Shields:
         pulls = Pulls(upstream, self.shelf, rules.policy, time.time, recorder, largest, self.fleet)
         is_http = mount.storage.startswith("http")
         place = Place(mount.prefix, mount.storage if is_http else "bucket://bucket")
-        shield = Shield(pulls, self.shelf, place, rules, self.judge, recorder)
+        shield = Shield(pulls, self.shelf, place, rules, self.judge, recorder, self.invalidations.forget)
         behind = Upstream(
             shield=shield,
             is_http=is_http,
@@ -114,11 +120,32 @@ class Shields:
             max_body=mount.upstream.max_request_bytes,
             own_fields=frozenset({mount.edge.header.lower()}),
             tags=mount.shield.tags,
+            tells_viewers=is_http and mount.upstream.forwarded,
         )
         ask = partial(ask_for, mount.prefix, behind, policy)
+        if mount.shield.prefetch:
+            behind = replace(behind, prefetcher=self._prefetcher(mount, shield, ask, stack))
+        reader = ShieldReader(shield, upstream, ask, time.time, MAX_MANIFEST_BYTES)
+        if behind.keeps_query:
+            behind = replace(behind, open_manifest=reader.open_as_asked)
         stack.push_async_callback(upstream.close)
         stack.push_async_callback(pulls.close)
-        return Behind(behind, ShieldReader(shield, upstream, ask, time.time, MAX_MANIFEST_BYTES))
+        return Behind(behind, reader)
+
+    def _prefetcher(self, mount: settings.Mount, shield: Shield, ask: AskFor, stack: AsyncExitStack) -> Prefetcher:
+        async def warm(wanted: Wanted) -> None:
+            asked = ask(wanted.name, "")
+            if wanted.span is not None:
+                first, last = wanted.span
+                asked = replace(asked, fields=(("Range", f"bytes={first}-{'' if last is None else last}"),))
+            await shield.warm(asked, time.time())
+
+        name = MountName(mount.prefix, mount.asset_depth)
+        limits = Limits(horizon=Horizon(ahead=mount.shield.prefetch))
+        told = partial(self.metrics.prefetched, mount.prefix)
+        prefetcher = Prefetcher(warm, Ground(name, self.mounts), limits, time.time, told)
+        stack.push_async_callback(prefetcher.close)
+        return prefetcher
 
 
 def rules_of(mount: settings.Mount) -> Rules:
@@ -143,13 +170,20 @@ async def open_shields(
     if not any(map(is_pulled, configured.mount)):
         return None
     shelf = await open_shelf(configured, metrics, stack)
+    mounts = tuple(MountName(mount.prefix, mount.asset_depth) for mount in configured.mount)
     coalescing = Fleet(fleet.leases, fleet.relay)
-    return Shields(shelf, judge_by(fleet.purges), coalescing, metrics, partial(_signing_key, rings))
+    invalidations = Invalidations(shelf, fleet.bus, secrets.token_bytes(_NODE_BYTES), time.time)
+    stack.push_async_callback(invalidations.close)
+    return Shields(
+        shelf, judge_by(fleet.purges), coalescing, invalidations, metrics, mounts, partial(_signing_key, rings)
+    )
 
 
 def _observed(metrics: UpstreamMetrics, mount: str, fetched: Fetched) -> None:
     metrics.asked(mount, fetched.result.value, fetched.first_byte_seconds)
     metrics.received(mount, fetched.body_bytes)
+    if isinstance(fetched.result, Trouble):
+        metrics.broke(mount, fetched.result.value)
 
 
 async def open_shelf(configured: settings.Settings, metrics: UpstreamMetrics, stack: AsyncExitStack) -> Shelf:
@@ -166,6 +200,16 @@ async def open_shelf(configured: settings.Settings, metrics: UpstreamMetrics, st
     store = await DiskStore.open(directory, limits, time.time, metrics)
     stack.push_async_callback(store.close)
     return Shelf(store)
+
+
+def upstream_of(mount: settings.Mount, key: Key | None = None) -> OriginServer:
+    """The mount's upstream or bucket, bare; `key` signs pulls. Raises `BadStorageUrl`."""
+    try:
+        if mount.storage.startswith("http"):
+            return http_origin(mount, key)
+        return BucketOrigin(open_bucket(mount.storage, bucket_options(mount)))
+    except (ValueError, OSError) as error:
+        raise BadStorageUrl(f"mount {mount.prefix}: {error}") from error
 
 
 def bucket_options(mount: settings.Mount) -> BucketOptions:
@@ -187,7 +231,7 @@ def bucket_options(mount: settings.Mount) -> BucketOptions:
 def _signing_key(rings: KeyRings, ring: str) -> Key:
     key = rings.ring(ring).signer(time.time())
     if key is None:
-        raise ValueError(f"the key ring {ring} has no key to sign pulls with")
+        raise BadStorageUrl(f"the key ring {ring} has no key to sign pulls with")
     return key
 
 

@@ -15,7 +15,6 @@ import socket
 import ssl
 import struct
 from collections.abc import Callable
-from contextlib import suppress
 from enum import Enum, auto
 from types import TracebackType
 from typing import TypeAlias
@@ -112,9 +111,12 @@ class Liar:
         self.open_now += 1
         try:
             writer.write(self.greeting)
-            with suppress(OSError, asyncio.IncompleteReadError):
-                while await self._turn(reader, writer):
-                    pass
+            while await self._turn(reader, writer):
+                pass
+        except (OSError, asyncio.IncompleteReadError) as error:
+            # The reader keeps it, and its frames keep the reader: such a ring is collected by any thread, and the
+            # transport wants its own.
+            error.with_traceback(None)
         except asyncio.CancelledError:  # stopped; the task is nobody else's
             pass
         finally:

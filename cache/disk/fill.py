@@ -123,7 +123,7 @@ def _let_go_later(loop: asyncio.AbstractEventLoop, file: BodyFile) -> None:
 class Fill:
     """Bytes on their way into the store.
 
-    One writer calls `write` and in the end `commit` or `abandon`. Any number of readers call the rest, for as
+    One writer calls `write` and in the end `commit`, `finish` or `abandon`. Any number of readers call the rest, for as
     long as they keep the object: what they have not read yet stays readable after the end.
 
     When the disk has no room, the bytes are kept in memory until the last reader is gone, within
@@ -234,6 +234,18 @@ class Fill:
             return await self._commit(length, head)
         finally:
             self._growing.end(length)
+
+    async def finish(self, *, length: int | None = None) -> None:
+        """No more bytes will come: readers get them all, and nothing is kept; without effect after the end.
+
+        `length` as for `commit`.
+        """
+        if self._is_done:
+            return
+        self._is_done = True
+        self._growing.end(self.length if length is None else length)
+        if self._saving is not None:
+            await self._keeper.drop(self.subject, self._saving)
 
     async def abandon(self, reason: str = "abandoned") -> None:
         """Nothing of this is to remain, and readers are told `reason`; without effect after the end."""

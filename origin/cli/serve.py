@@ -62,6 +62,8 @@ def run_process(settings: Settings, main: Callable[[], Coroutine[None, None, Non
     import sys
 
     from cache import BadRedisUrl
+    from cache.disk import DiskUnavailable
+    from origin.edges import BadEdge
     from origin.keystore.fault import KeystoreError
     from origin.server.loop import LoopUnavailableError, has_c_parser, loop_factory
     from origin.server.process import ListenError
@@ -77,7 +79,9 @@ def run_process(settings: Settings, main: Callable[[], Coroutine[None, None, Non
     try:
         with asyncio.Runner(loop_factory=loop_factory(settings.server.loop)) as runner:
             runner.run(main())
-    except (LoopUnavailableError, KeystoreError, BadStorageUrl, BadRedisUrl, GeoDatabaseError) as error:
+    except (LoopUnavailableError, KeystoreError, BadStorageUrl, BadRedisUrl, BadEdge, GeoDatabaseError) as error:
         raise Trouble(ExitCode.USAGE, str(error)) from None
+    except DiskUnavailable as error:
+        raise Trouble(ExitCode.UNAVAILABLE, f"the disk cache cannot be used: {error}") from None
     except ListenError as error:
         raise Trouble(ExitCode.UNAVAILABLE, str(error)) from None

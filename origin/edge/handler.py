@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from random import getrandbits
 
@@ -27,6 +27,8 @@ from origin.edge.playback import METHODS as PLAYBACK_METHODS
 from origin.edge.playback import PREFIX as PLAYBACK_PREFIX
 from origin.edge.playback import Playback
 from origin.edge.pulled import answer_pulled
+from origin.edge.purge_door import PurgeDoor
+from origin.edge.purge_method import METHOD as PURGE
 from origin.edge.remembered import recall
 from origin.edge.renewals import renewal_fields
 from origin.edge.sessions import SessionUnsigned, renewed_cookie
@@ -65,6 +67,14 @@ ReadRequest = Callable[[web.BaseRequest, frozenset[str], int], Inbound]  # metho
 TokenDecision = Callable[[str, str, str], None]  # mount, dialect, reason ("ok" when granted)
 
 
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """What the listener answers beside its mounts' objects."""
+
+    playback: Playback | None = None
+    purging: PurgeDoor | None = None
+
+
 class PublicHandler:
     """An aiohttp low-level handler over finished mounts."""
 
@@ -77,7 +87,7 @@ class PublicHandler:
         observer: Observer,
         decided: TokenDecision,
         ledger: Ledger,
-        playback: Playback | None = None,
+        doors: Doors | None = None,
     ) -> None:
         """`decided(mount, dialect, reason)` is told of every decision about a token."""
         self._mounts = {mount.name.prefix: mount for mount in mounts}
@@ -90,7 +100,8 @@ class PublicHandler:
         self._read_request = read
         self._observer = observer
         self._decided = decided
-        self._playback = playback
+        self._playback = None if doors is None else doors.playback
+        self._purging = None if doors is None else doors.purging
         self._ledger = ledger
         self._has_licences = any(mount.content_keys is not None for mount in mounts)
 
@@ -126,6 +137,8 @@ class PublicHandler:
         """The methods that this path knows, and how many bytes the body of an unsafe request may have."""
         if self._playback is not None and request.path.startswith(_PLAYBACK):
             return _PLAYBACK_METHODS, 0
+        if self._purging is not None and request.method == PURGE:
+            return METHODS | {PURGE}, 0
         if request.method in METHODS and not self._has_licences:
             return METHODS, 0
         path = request.rel_url.raw_path
@@ -155,6 +168,8 @@ class PublicHandler:
         if self._playback is not None and path.startswith(_PLAYBACK):
             reply, exchange.reason = self._playback.answer(inbound, now)
             return reply
+        if self._purging is not None and inbound.method == PURGE:
+            return await self._purging.answer(inbound)
         name = self._mount_named(path)
         if name is None:
             raise Refused(Refusal.NOT_FOUND, "no mount has this prefix")

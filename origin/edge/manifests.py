@@ -25,6 +25,7 @@ from origin.http.represent import Representation, represent
 from origin.http.spans import ByteSpan
 from origin.manifests.references import origin_of
 from origin.manifests.template import Malformed, Spliced
+from origin.media.delivery import delivery_directives
 from origin.media.kinds import Kind
 from origin.media.target import MountName, Target
 from origin.serving.exchange import Exchange
@@ -69,9 +70,11 @@ class Manifests:
         Raises `MissingError`, `StoreError`, on an open mount `TooLargeError` and on a signed one `Malformed`.
         """
         try:
-            hit = await self._look_up(viewing.mount, viewing.target)
+            hit = await self._look_up(viewing)
             manifest = hit.entry.value
             exchange.cache = hit.outcome
+            if viewing.mount.upstream is not None and (ahead := viewing.mount.upstream.prefetcher) is not None:
+                ahead.served(viewing.target.path, manifest.body)
             await _understood(viewing, manifest)
             onward = _onward(viewing, manifest, now)
             exchange.session_id, exchange.kind = onward.session_id, manifest.kind
@@ -97,23 +100,27 @@ class Manifests:
         conditions = Conditions.from_fields(viewing.inbound.facts.headers)
         return represent(viewing.inbound.method, conditions, representation, now, boundary_for(conditions))
 
-    async def _look_up(self, mount: Mount, target: Target) -> Hit[Manifest]:
-        key = CacheKey("manifest", f"{mount.name.prefix}/{target.path}")
+    async def _look_up(self, viewing: Viewing) -> Hit[Manifest]:
+        mount, target = viewing.mount, viewing.target
+        has_uses = mount.upstream is not None and mount.upstream.open_manifest is not None
+        directives = delivery_directives(viewing.admission.query) if has_uses else ""
+        key = CacheKey("manifest", f"{mount.name.prefix}/{target.path}", directives)
 
         async def load(previous: Entry[Manifest] | None) -> Loaded[Manifest]:
-            return await _load(mount, target, previous)
+            return await _load(mount, target, directives, previous)
 
         return await self._cache.get(key, load)
 
 
-async def _load(mount: Mount, target: Target, previous: Entry[Manifest] | None) -> Loaded[Manifest]:
+async def _load(mount: Mount, target: Target, directives: str, previous: Entry[Manifest] | None) -> Loaded[Manifest]:
     """Read and compile, unless the store still has the version that `previous` was made of."""
     lifetime = Lifetime(
         fresh=mount.policy.recheck / 2,
         stale_while_revalidate=mount.policy.recheck / 2,
         stale_if_error=STALE_IF_ERROR,
     )
-    content = await mount.source.open(target.path)
+    as_asked = None if mount.upstream is None or not directives else mount.upstream.open_manifest
+    content = await (mount.source.open(target.path) if as_asked is None else as_asked(target.path, directives))
     if content is None:
         raise MissingError
     try:

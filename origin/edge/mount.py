@@ -71,7 +71,8 @@ class Mount:
     @property
     def is_transparent(self) -> bool:
         """Whether answers go through as the upstream gives them, manifests too: nothing has to be written into them."""
-        return self.protection is None and self.upstream is not None and self.upstream.is_http
+        behind = self.upstream
+        return self.protection is None and behind is not None and behind.is_http and behind.prefetcher is None
 
     @property
     def label(self) -> str:

@@ -13,13 +13,17 @@ from origin.edge.upstream import Upstream
 from origin.http.caching import NO_STORE, cache_control
 from origin.http.conditions import Conditions
 from origin.http.fields import Fields, combined, values_of, without
+from origin.http.ranges import IntRange, parse_range
 from origin.http.reply import Header, Reply
-from origin.media.cmcd import without_cmcd
+from origin.manifests.courses import Span
+from origin.media.cmcd import of_fields, of_query, without_cmcd
 from origin.media.kinds import Kind, format_of
 from origin.media.target import Target
 from origin.serving.inbound import Inbound
 from origin.shield.asked import Asked
+from origin.shield.prefetch import Prefetcher
 from origin.shield.shield import Answered
+from origin.upstream.origin_server import Viewer
 
 # Of one viewer, or of the hop between the viewer and here; never true of a pull that is for all.
 _OF_THE_VIEWER = frozenset(
@@ -49,9 +53,11 @@ async def answer_pulled(
 ) -> Answered:
     """The reply. Raises `UpstreamError` and `StoreError`."""
     asked = asked_of(mount, upstream, target, admission, inbound)
+    if upstream.prefetcher is not None and target.kind not in MANIFESTS:
+        _foresee(upstream.prefetcher, target, asked, inbound)
     answered = await upstream.shield.answer(asked, now)
     reply = answered.reply
-    fields = _shown_fields(mount, asked, target.kind, admission.audience, reply, inbound)
+    fields = _shown_fields(mount, asked, target.kind, admission.audience, reply)
     if fields is reply.headers:
         return answered
     return Answered(Reply(reply.status, fields, reply.body, reply.must_close), answered.outcome)
@@ -71,8 +77,28 @@ def asked_of(mount: Mount, upstream: Upstream, target: Target, admission: Admiss
         content_type=target.content_type,
         rule=None if upstream.is_http else rule_for(target.kind, mount.policy),
         tags=upstream.tags_of(target.path),
+        viewer=_viewer_of(inbound) if upstream.tells_viewers else None,
         boundary=boundary_for(Conditions.from_fields(inbound.facts.headers)) if "Range" in inbound.fields else "none",
     )
+
+
+def _foresee(prefetcher: Prefetcher, target: Target, asked: Asked, inbound: Inbound) -> None:
+    """Tell who looks ahead what is watched, and what the player says that it wants next."""
+    prefetcher.asked(target.path, _span_of(asked))
+    said = of_query(inbound.facts.query) or of_fields(inbound.fields.items())
+    if said is not None:
+        prefetcher.hinted(target.path, said.next_objects)
+
+
+def _span_of(asked: Asked) -> Span | None:
+    specs = None if asked.range is None else parse_range(asked.range)
+    one = specs[0] if specs is not None and len(specs) == 1 else None
+    return (one.first, one.last) if isinstance(one, IntRange) else None
+
+
+def _viewer_of(inbound: Inbound) -> Viewer:
+    facts = inbound.facts
+    return Viewer(None if facts.client is None else str(facts.client), facts.scheme, facts.authority)
 
 
 def ask_for(prefix: str, upstream: Upstream, policy: CachePolicy, path: str, query: str = "") -> Asked:
@@ -122,13 +148,11 @@ def rule_for(kind: Kind, policy: CachePolicy) -> str:
     )
 
 
-def _shown_fields(
-    mount: Mount, asked: Asked, kind: Kind, audience: Audience, reply: Reply, inbound: Inbound
-) -> tuple[Header, ...]:
-    fields: Fields = reply.headers
-    if inbound.field("Origin") is not None:
-        fields = without(fields, _ABOUT_ORIGINS)
-    is_ruled = asked.rule is not None and combined(fields, "Cache-Control") == asked.rule
+def _shown_fields(mount: Mount, asked: Asked, kind: Kind, audience: Audience, reply: Reply) -> tuple[Header, ...]:
+    # Which pages may read is the mount's to say.
+    fields: Fields = without(reply.headers, _ABOUT_ORIGINS)
+    own = combined(fields, "Cache-Control")
+    is_ruled = asked.rule is not None and (own == asked.rule or (own is None and reply.status in {404, 410}))
     if mount.protection is None and not is_ruled:
         return fields
     return (*without(fields, _CACHING), *_lifetime(mount, kind, audience, reply))

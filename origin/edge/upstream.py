@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
+from origin.shield.prefetch import Prefetcher
 from origin.shield.shield import Shield
+from origin.storage.store import StoredObject
+
+OpenManifest = Callable[[str, str], Awaitable[StoredObject | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,9 @@ class Upstream:
     tags: Mapping[str, tuple[str, ...]] = field(
         default_factory=dict
     )  # by the path below the mount that they begin with
+    open_manifest: OpenManifest | None = None  # as the upstream answers it to a query; None: it has no use for one
+    tells_viewers: bool = False  # the upstream is told for whom is asked
+    prefetcher: Prefetcher | None = None  # looks ahead of viewers
 
     def tags_of(self, path: str) -> tuple[str, ...]:
         """The tags that the rules give to an object."""

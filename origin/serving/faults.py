@@ -16,6 +16,7 @@ from origin.http.reply import Header, Reply
 from origin.manifests.template import Malformed
 from origin.media.target import Refusal, Refused
 from origin.serving.inbound import RefusedRequestError
+from origin.shield.manifests import UpstreamFailed
 from origin.storage.store import StoreError
 from origin.upstream.origin_server import Trouble, UpstreamError
 
@@ -41,6 +42,8 @@ def reply_to(error: Exception, methods: frozenset[str]) -> tuple[Reply, str] | N
         case Refused():
             status = 400 if error.reason is Refusal.MALFORMED else 404
             return problem_reply(Problem(status, error.reason.value, detail=error.detail)), error.reason.value
+        case UpstreamFailed():  # a manifest's is no other answer than a segment's
+            return _upstream(error.trouble), error.reason
         case StoreError():
             problem = Problem(503, error.reason, detail="The storage behind this path does not answer.")
             return problem_reply(problem, ("Retry-After", _RETRY_AFTER)), error.reason

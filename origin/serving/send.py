@@ -248,7 +248,7 @@ def _headers(reply: Reply, length: int | None) -> CIMultiDict[str]:
 def _abort(transport: asyncio.Transport | None, error: Exception | None = None) -> None:
     """Reset the connection, so that nobody takes what was sent for the whole."""
     if error is not None and not isinstance(error, ConnectionError):
-        _log.warning("body not finished: %s", error)
+        _log.warning("body not finished: %s", str(error))  # the error itself would hold on to what was sent
     if transport is None:
         return
     if not transport.is_closing():

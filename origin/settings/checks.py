@@ -11,6 +11,7 @@ from auth.dialects import DIALECTS
 from auth.errors import Misuse
 from auth.options import read_options
 from auth.realm import Accepted
+from origin.settings.edge_checks import edge_findings
 from origin.settings.mount import Mount
 from origin.settings.problems import Finding, Problem, did_you_mean
 from origin.settings.tree import Settings
@@ -32,6 +33,7 @@ def findings(settings: Settings, dialects: Collection[str]) -> Iterator[Finding]
         yield Finding(Problem("mount", "is missing: there is nothing to serve", "add a [[mount]]"))
     yield from _source_findings(settings)
     yield from _prefix_findings(settings.mount)
+    yield from edge_findings(settings.edge_purge)
     for index, mount in enumerate(settings.mount):
         at = f"mount[{index}]"
         yield from _access_findings(at, mount)

@@ -21,8 +21,13 @@ _STAND_INS: Mapping[str, object] = {
     "storage": "memory:",
     "access": "open",
     "sha256": "0" * 64,
+    "name": "stand-in",
+    "kind": "nginx",
 }
-_MOUNT_STAND_IN = {name: _STAND_INS[name] for name in ("prefix", "storage", "access")}
+_TABLE_STAND_INS = {
+    "mount": {name: _STAND_INS[name] for name in ("prefix", "storage", "access")},
+    "edge_purge": {name: _STAND_INS[name] for name in ("name", "kind")},
+}
 _MAX_PASSES = 4  # a broken required key takes two: taken out, then replaced
 
 
@@ -73,7 +78,7 @@ def _replace(tables: dict[str, object], location: Location, *, is_missing: bool)
         here = here[part]
     last = location[-1]
     if isinstance(last, int):
-        here[last] = dict(_MOUNT_STAND_IN)
+        here[last] = dict(_TABLE_STAND_INS[str(location[0])])
     elif is_missing:
         here[last] = _STAND_INS[last]
     else:

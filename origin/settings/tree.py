@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, PlainSerializer
 
 from auth.dialects import DIALECTS as REGISTRY
+from origin.settings.edges import EdgePurge
 from origin.settings.mount import Mount
 from origin.settings.table import Table
 from origin.settings.upstream import Disk, RedisTlsTable
@@ -185,4 +186,5 @@ class Settings(Table):
         {}, validate_default=True, description="Named sets of keys."
     )
     playback: Playback = Field(Playback(), description="Handing out signed URLs to players.")
+    edge_purge: tuple[EdgePurge, ...] = Field((), description="Edges in front that are told of purges.")
     mount: tuple[Mount, ...] = Field((), description="URL prefixes and what is behind them.")

@@ -41,9 +41,10 @@ def reply_from(found: Found, asked: Asked, status: CacheStatus, age: float, now:
 
 def passed_on(asked: Asked, stored: StoredResponse, status: CacheStatus, body: Body) -> Reply:
     """The reply to `asked` from a response that is not kept, as the upstream gave it."""
-    has_body = asked.method != "HEAD" and stored.status not in _WITHOUT_BODY
-    fields = without(stored.fields, {"content-length"})
-    return Reply(stored.status, with_status(fields, status), body if has_body else _announced(body))
+    fields = with_status(without(stored.fields, {"content-length"}), status)
+    if stored.status in _WITHOUT_BODY:
+        return Reply(stored.status, fields, Empty(None))
+    return Reply(stored.status, fields, Empty(stored.content_length) if asked.method == "HEAD" else body)
 
 
 def with_status(fields: Fields, status: CacheStatus) -> Fields:
@@ -59,7 +60,9 @@ def _decided(found: Found, asked: Asked, status: CacheStatus, age: float, now: f
     if stored.status == 200:
         return _represented(found, asked, fields, length, now)
     body: Body = Stream(_nothing(), length)
-    if asked.method == "HEAD" or stored.status in _WITHOUT_BODY or length == 0:
+    if stored.status in _WITHOUT_BODY:
+        body = Empty(None)
+    elif asked.method == "HEAD" or length == 0:
         body = Empty(length)
     elif isinstance(found, Kept) and found.is_whole and length is not None:
         body = FileSlice(KeptBody(found.held, length), ByteSpan(0, length))
@@ -86,11 +89,13 @@ def _represented(found: Found, asked: Asked, fields: Fields, length: int | None,
         modified=changed,
         headers=(*without(fields, WRITTEN), *foreign),
     )
-    conditions = asked.conditions()
+    conditions = _dated(asked.conditions(), found.stored)
     if length is None:
         # Of a body whose end is not known no range can be told.
         conditions = replace(conditions, range=None) if conditions != Conditions() else conditions
-    reply = represent(asked.method, conditions, shown, now, asked.boundary)
+    # A response that came just now may say that it was changed after the viewer's request began.
+    by = now if changed is None else max(now, changed)
+    reply = represent(asked.method, conditions, shown, by, asked.boundary)
     odd = combined(fields, "Content-Range")
     if reply.status == 200 and odd is not None:
         reply = reply.with_headers(("Content-Range", odd))  # it means nothing there (RFC 9110 §14.4), and is kept
@@ -98,6 +103,20 @@ def _represented(found: Found, asked: Asked, fields: Fields, length: int | None,
         body: Body = Empty(None) if asked.method == "HEAD" else Stream(_nothing(), None)
         return replace(reply, body=body)
     return reply
+
+
+def _dated(conditions: Conditions, stored: StoredResponse) -> Conditions:
+    """The conditions where a response says not when it was changed: its Date stands in (RFC 9111 §4.3.2).
+
+    A response that was made, or else received, no later than the viewer's copy was changed is no news.
+    """
+    asked = conditions.if_modified_since
+    if asked is None or conditions.if_none_match is not None or values_of(stored.fields, "Last-Modified"):
+        return conditions
+    since = parse_http_date(asked, stored.received_at)
+    made = stored.received_at if stored.date is None else stored.date
+    # What matches any representation makes the same 304 of it.
+    return conditions if since is None or made > since else replace(conditions, if_none_match="*")
 
 
 def _streamed(body: FileSlice | Slices | Stream, locate: Locate) -> Stream:
@@ -116,14 +135,6 @@ async def _parts(parts: tuple[Part, ...], tail: bytes, locate: Locate) -> AsyncI
         async for chunk in chunks_between(part.span.start, part.span.stop, locate):
             yield chunk
     yield tail
-
-
-def _announced(body: Body) -> Empty:
-    match body:
-        case Stream(length=length) | Empty(length=length):
-            return Empty(length)
-        case _:
-            return Empty(None)
 
 
 async def _nothing() -> AsyncIterator[bytes]:

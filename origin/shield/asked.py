@@ -8,6 +8,7 @@ from functools import lru_cache
 from cache import CacheKey
 from origin.http.conditions import Conditions
 from origin.http.fields import Fields, combined
+from origin.upstream.origin_server import Viewer
 
 # No response differs by these in a way that a viewer may choose: see `origin.httpcache.passing`.
 _SAFE = frozenset({"GET", "HEAD"})
@@ -35,6 +36,7 @@ class Asked:
     content_type: str = "application/octet-stream"  # by the name, where the upstream says none
     rule: str | None = None  # Cache-Control for what an upstream sends without any word about its lifetime
     tags: tuple[str, ...] = ()  # by rule, beside those that the upstream names
+    viewer: Viewer | None = None  # for upstreams that are told; None: nobody in particular
     boundary: str = "none"  # between the parts of a multipart answer
 
     @property

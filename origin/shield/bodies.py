@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 from cache.disk.errors import DiskError
 from cache.disk.held import Held
+from origin.http.reply import Body, FileSlice, Slices, Stream
 from origin.http.spans import ByteSpan
 from origin.shield.shelf import Found, Kept
 from origin.storage.store import StoreError
@@ -72,8 +73,8 @@ class KeptBody:
         self._held.release()
 
 
-# The response that has, or will have, the byte at a position; what it gives is released after use.
-Locate = Callable[[int], Awaitable[Found]]
+# The response that has, or will have, the byte at a position, in a run that ends before another; released after use.
+Locate = Callable[[int, int | None], Awaitable[Found]]
 
 
 async def chunks_between(start: int, stop: int | None, locate: Locate) -> AsyncIterator[bytes]:
@@ -83,7 +84,7 @@ async def chunks_between(start: int, stop: int | None, locate: Locate) -> AsyncI
     """
     position = start
     while stop is None or position < stop:
-        found = await locate(position)
+        found = await locate(position, stop)
         before = position
         try:
             async for chunk in _from(found, position, stop):
@@ -109,6 +110,8 @@ async def _from(found: Found, start: int, stop: int | None) -> AsyncIterator[byt
             chunk = await _read(found, position, end)
         except (DiskError, OSError) as error:
             raise BodyFailed(str(error)) from error
+        if not chunk:
+            raise BodyFailed("bytes that were there are gone")
         yield chunk
         position += len(chunk)
 
@@ -126,6 +129,20 @@ async def _read(found: Found, start: int, stop: int) -> bytes:
     if isinstance(found, Kept):
         return await found.held.read(ByteSpan(start, stop - start))
     return await found.fill.read(start, stop)
+
+
+async def let_go(body: Body) -> None:
+    """Give back a body that nobody is going to send, read or not."""
+    match body:
+        case FileSlice(content=content) | Slices(content=content):
+            content.release()
+        case Stream(chunks=chunks, close=close):
+            if isinstance(chunks, AsyncGenerator):
+                await chunks.aclose()
+            if close is not None:
+                await close()
+        case _:
+            pass
 
 
 async def passing(incoming: Incoming) -> AsyncIterator[bytes]:

@@ -23,6 +23,7 @@ class Landed:
     received: StoredResponse  # with the fields too that are not kept
     status: int  # what the upstream said: 200, 206, 304, …
     arriving: Arriving | None  # None after a 304: the body is the one that was kept
+    about: StoredResponse | None = None  # what a 304 was asked about
 
 
 @dataclass(slots=True)

@@ -10,7 +10,9 @@ from origin.shield.landing import Landed, Single
 from origin.shield.pulls import Pulls, Wish
 from origin.shield.shelf import Arriving, Found, Kept, Shelf
 from origin.shield.slices import next_range
-from origin.upstream.origin_server import UpstreamError
+from origin.upstream.origin_server import Trouble, UpstreamError
+
+_OF_ANOTHER_VERSION = frozenset({Trouble.CHANGED, Trouble.WRONG_RANGE})
 
 
 def is_divisible(stored: StoredResponse) -> bool:
@@ -31,8 +33,11 @@ class Locator:
         self._pulls = pulls
         self._slice_bytes = slice_bytes
 
-    async def __call__(self, position: int) -> Found:
-        """The response that has, or will have, the byte at `position`. Raises `BodyFailed`."""
+    async def __call__(self, position: int, stop: int | None) -> Found:
+        """The response that has, or will have, the byte at `position`; those from `stop` on are not wanted.
+
+        Raises `BodyFailed`.
+        """
         if self._arriving is not None and self._arriving.will_have(position):
             return self._arriving
         while True:
@@ -43,7 +48,7 @@ class Locator:
             if kept is None or kept.held.extents.reach(position) > position:
                 return await self._none() if kept is None else kept
             try:
-                await self._pull(kept, position)
+                await self._pull(kept, position, stop)
             finally:
                 kept.release()
 
@@ -66,20 +71,26 @@ class Locator:
     async def _none(self) -> Found:
         raise BodyFailed("the rest of the body is not there any more")
 
-    async def _pull(self, kept: Kept, position: int) -> None:
+    async def _pull(self, kept: Kept, position: int, stop: int | None) -> None:
         length = kept.held.length
         if length is None or position >= length or not is_divisible(self._stored):
             raise BodyFailed("a body ends early, and no range of it can be pulled")
-        (_, stop), *_ = kept.held.extents.missing(position, length)
-        wanted = next_range(position, stop, length, self._slice_bytes)
+        (_, missing), *_ = kept.held.extents.missing(position, length if stop is None else stop)
+        wanted = next_range(position, missing, length, self._slice_bytes)
         wish = Wish((("Range", wanted), ("If-Range", str(self._stored.etag))), self._key, self._stored)
         try:
             landing, _ = await self._pulls.join(self._asked, wish)
         except UpstreamError as error:
+            if error.trouble in _OF_ANOTHER_VERSION:
+                await self._shelf.drop(kept)
             raise BodyFailed(str(error)) from error
-        if isinstance(landing, Single) and (incoming := landing.claim()) is not None:
-            await incoming.close()
-        if not isinstance(landing, Landed) or landing.arriving is None or not self._is_same(landing.stored):
+        if isinstance(landing, Single):
+            # Whatever is there now, it is not what the rest could be added to.
+            await self._shelf.drop(kept)
+            if (incoming := landing.claim()) is not None:
+                await incoming.close()
+        arriving = landing.arriving if isinstance(landing, Landed) else None
+        if arriving is None or not self._is_same(arriving.stored) or not arriving.will_have(position):
             raise BodyFailed("the rest of the body cannot be pulled")
 
     def _is_same(self, stored: StoredResponse) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -11,12 +11,13 @@ from origin.http.fields import combined
 from origin.http.reply import Body, Bytes, Empty, FileSlice, Reply, Slices, Stream
 from origin.http.spans import ByteSpan
 from origin.shield.asked import Asked
+from origin.shield.bodies import let_go
 from origin.shield.shield import Shield
 from origin.storage.store import ObjectInfo, StoredObject, StoreUnavailable
 from origin.upstream.origin_server import OriginServer, Trouble, UpstreamError
 
-# What a path below the mount is asked for with.
-AskFor = Callable[[str], Asked]
+# What a path below the mount is asked for with, and a query (maybe empty).
+AskFor = Callable[[str, str], Asked]
 
 
 class UpstreamFailed(StoreUnavailable):
@@ -25,6 +26,7 @@ class UpstreamFailed(StoreUnavailable):
     def __init__(self, trouble: Trouble) -> None:
         """Its reason is the upstream's."""
         super().__init__(trouble.value)
+        self.trouble = trouble
         self.reason = trouble.value
 
 
@@ -70,9 +72,13 @@ class ShieldReader:
 
     async def open(self, path: str) -> StoredObject | None:
         """See `Reader`."""
+        return await self.open_as_asked(path, "")
+
+    async def open_as_asked(self, path: str, query: str) -> StoredObject | None:
+        """The same, as the upstream answers it to `query`."""
         now = self._clock()
         try:
-            answered = await self._shield.answer(self._ask(path), now)
+            answered = await self._shield.answer(self._ask(path, query), now)
         except UpstreamError as error:
             raise UpstreamFailed(error.trouble) from error
         reply = answered.reply
@@ -103,20 +109,24 @@ def _info(reply: Reply, data: bytes, now: float) -> ObjectInfo:
 
 async def _bytes_of(body: Body, at_most: int) -> bytes:
     """The first bytes of a body, which is given back."""
-    match body:
-        case Bytes(data=data):
-            return data[:at_most]
-        case FileSlice(content=content, span=span):
-            try:
+    try:
+        match body:
+            case Bytes(data=data):
+                return data[:at_most]
+            case FileSlice(content=content, span=span):
                 return await content.read(ByteSpan(span.start, min(span.length, at_most)))
-            finally:
-                content.release()
-        case Stream(chunks=chunks):
-            read = bytearray()
-            async for chunk in chunks:
-                read += chunk
-                if len(read) >= at_most:
-                    break
-            return bytes(read[:at_most])
-        case Empty() | Slices():
-            return b""
+            case Stream(chunks=chunks):
+                return await _beginning(chunks, at_most)
+            case Empty() | Slices():
+                return b""
+    finally:
+        await let_go(body)
+
+
+async def _beginning(chunks: AsyncIterator[bytes], at_most: int) -> bytes:
+    read = bytearray()
+    async for chunk in chunks:
+        read += chunk
+        if len(read) >= at_most:
+            break
+    return bytes(read[:at_most])

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
+from functools import partial
 
 from cache.disk.errors import DiskError
 from cache.fleet.leases import Lease, kept
@@ -16,20 +17,21 @@ from origin.httpcache.combining import may_combine, part_of
 from origin.httpcache.passing import forwardable_request, forwardable_response
 from origin.httpcache.policy import Policy
 from origin.httpcache.stored import StoredResponse
-from origin.httpcache.storing import StoreVerdict, may_store, stored_of
+from origin.httpcache.storing import StoreVerdict, may_store, storable_fields, stored_of
 from origin.httpcache.tags import bounded
 from origin.httpcache.updating import freshened, is_match_for
 from origin.shield.asked import Asked
+from origin.shield.audience import may_share
 from origin.shield.landing import Failure, Landed, Landing, Single
 from origin.shield.recorder import Event, Recorder
-from origin.shield.relayed import Relayed
+from origin.shield.relayed import Relayed, rest_of
 from origin.shield.sharing import Fleet, Run, Shifted, pack_head, unpack_head
-from origin.shield.shelf import Arriving, Kept, Shelf, same_variant
+from origin.shield.shelf import Arriving, Kept, Shelf
 from origin.upstream.origin_server import Incoming, OriginServer, Outgoing, Trouble, UpstreamError
 
 _log = logging.getLogger(__name__)
 
-# The body of an upstream's 5xx that is passed on; a longer one is cut off with its connection.
+# The longest body of an upstream's 5xx that all who waited are given.
 _FAILURE_BYTES = 64 * 1024
 # How often a node waits for another one's pull before it does its own.
 _TURNS = 2
@@ -92,7 +94,7 @@ class Pulls:
         """One pull. Raises `UpstreamError`."""
         requested_at = self._clock()
         fields = (*forwardable_request(asked.fields), *wish.fields)
-        incoming = await self._upstream.fetch(Outgoing("GET", asked.target, fields))
+        incoming = await self._upstream.fetch(Outgoing("GET", asked.target, fields, viewer=asked.viewer))
         is_taken = False
         try:
             landing = await self._land(asked, wish, incoming, requested_at)
@@ -107,8 +109,8 @@ class Pulls:
         requested_at = self._clock()
         own = tuple(field for field in asked.fields if field[0].lower() in _CONDITIONAL)
         fields = (*without(forwardable_request(asked.fields), {"content-type"}), *own)
-        incoming = await self._upstream.fetch(Outgoing(asked.method, asked.target, fields, asked.body))
-        return Single.of(self._head(asked, incoming, requested_at), "passed_on", incoming)
+        incoming = await self._upstream.fetch(Outgoing(asked.method, asked.target, fields, asked.body, asked.viewer))
+        return Single.of(_as_received(self._head(asked, incoming, requested_at), incoming), "passed_on", incoming)
 
     def head_of(self, asked: Asked, single: Single) -> StoredResponse | None:
         """The response to a POST as one to later GETs, where it says that it is that (RFC 9110 §9.3.3)."""
@@ -116,7 +118,8 @@ class Pulls:
         verdict = may_store(
             asked.method, asked.fields, stored.status, stored.fields, self._policy, target_uri=asked.target
         )
-        return stored if verdict is StoreVerdict.STORE else None
+        kept = replace(stored, fields=storable_fields(stored.fields, self._policy))
+        return kept if verdict is StoreVerdict.STORE else None
 
     async def keep(self, asked: Asked, stored: StoredResponse, incoming: Incoming) -> Arriving:
         """Fill the shelf with a response that may be kept. Raises `DiskError`, and then the response is not taken."""
@@ -178,7 +181,7 @@ class Pulls:
         try:
             async with kept(lease):
                 await arriving.ended.wait()
-            await lease.release(arriving.fill.is_saved)
+            await lease.release(not arriving.is_broken and arriving.fill.is_saved)
             if sharing is not None:
                 await sharing
         finally:
@@ -192,29 +195,31 @@ class Pulls:
         if told is None:
             return None
         stored, status, run = told
-        if not same_variant(stored, asked.fields):
+        if not may_share(asked, stored, self._policy):
             return None
         try:
             arriving = await self._place(asked, wish, stored, run, is_part=status == 206)
         except (DiskError, UpstreamError):
             return None
         self._recorder.happened(Event.RELAYED)
-        self._own(self._pump(arriving, Relayed(followed, stored, status)))
+        rest = partial(rest_of, self._upstream, asked, stored, run)
+        self._own(self._pump(arriving, Relayed(followed, stored, status, rest)))
         return Landed(arriving.key, arriving.stored, stored, status, arriving)
 
     async def _alone(self, asked: Asked, wish: Wish) -> Landing:
-        try:
-            landing = await self.pull(asked, wish)
-        except UpstreamError as error:
-            self._recorder.broke(error.trouble)
-            raise
+        landing = await self.pull(asked, wish)
         if isinstance(landing, Single) and (incoming := landing.claim()) is not None:
             await incoming.close()
         return landing
 
     def _head(self, asked: Asked, incoming: Incoming, requested_at: float) -> StoredResponse:
         fields = incoming.fields
-        if asked.rule is not None and not any(combined(fields, name) for name in _SAYS_LIFETIME):
+        # What is not there now may be there soon: no rule for what is there holds for it.
+        if (
+            asked.rule is not None
+            and incoming.status < 300
+            and not any(combined(fields, name) for name in _SAYS_LIFETIME)
+        ):
             fields = (*fields, ("Cache-Control", asked.rule))
         stored = stored_of(
             incoming.status,
@@ -231,15 +236,17 @@ class Pulls:
             return await self._revalidated(asked, wish, incoming, requested_at)
         stored = self._head(asked, incoming, requested_at)
         verdict = may_store("GET", asked.fields, stored.status, incoming_fields(stored, incoming), self._policy)
+        # A failure that may be kept must not push out what may stand in for it.
+        if stored.status >= 500 and (verdict is not StoreVerdict.STORE or wish.stored is not None):
+            return Failure(stored, await _small(incoming))
         if verdict is not StoreVerdict.STORE:
-            if stored.status >= 500:
-                return Failure(stored, await _beginning(incoming))
             return Single.of(_as_received(stored, incoming), verdict.value, incoming)
         return await self._keep(asked, wish, incoming, stored)
 
     async def _revalidated(self, asked: Asked, wish: Wish, incoming: Incoming, requested_at: float) -> Landing:
         stored = wish.stored
         if stored is None or not is_match_for(stored, forwardable_response(incoming.fields)):
+            await incoming.close()
             return await self.pull(asked, Wish())
         fresh = freshened(
             stored,
@@ -252,13 +259,14 @@ class Pulls:
         # A 304 can forbid what its 200 allowed.
         if may_store("GET", asked.fields, fresh.status, fresh.fields, self._policy) is not StoreVerdict.STORE:
             await self._shelf.forget(wish.key)
-            return Landed(wish.key, fresh, fresh, 304, None)
+            return Landed(wish.key, fresh, fresh, 304, None, stored)
         kept = await self._shelf.at(wish.key)
         if isinstance(kept, Kept):
-            # Where another response has taken its place meanwhile, that one is as new.
-            await self._shelf.refresh(kept, fresh)
+            # Where another response has taken its place meanwhile, this is not its head.
+            if kept.stored == stored:
+                await self._shelf.refresh(kept, fresh)
             kept.release()
-        return Landed(wish.key, fresh, fresh, 304, None)
+        return Landed(wish.key, fresh, fresh, 304, None, stored)
 
     async def _keep(self, asked: Asked, wish: Wish, incoming: Incoming, stored: StoredResponse) -> Landing:
         """Begin to fill the shelf, where there is room and it is known for which bytes."""
@@ -283,8 +291,9 @@ class Pulls:
             return await self._shelf.begin(asked, whole, run.length, run.start, stop)
         kept_one = await self._shelf.at(wish.key)
         try:
-            if not isinstance(kept_one, Kept) or not _is_of(kept_one.stored, stored):
-                raise UpstreamError(Trouble.CHANGED, "a range of another version")
+            is_of_it = isinstance(kept_one, Kept) and _is_of(kept_one.stored, stored)
+            if not isinstance(kept_one, Kept) or not is_of_it or kept_one.held.length != run.length:
+                raise self._broken(Trouble.CHANGED, "a range of another version")
             return await self._shelf.extend(kept_one, run.start, stop)
         finally:
             if isinstance(kept_one, Kept):
@@ -300,21 +309,33 @@ class Pulls:
                 await fill.write(position, chunk)
                 position += len(chunk)
             is_whole = True
-            await fill.commit(length=position if fill.length is None else None)
+            length = position if fill.length is None else None
+            if self._shelf.is_wanted(arriving):
+                await fill.commit(length=length)
+                await self._shelf.settle(arriving)
+            else:
+                await fill.finish(length=length)
         except UpstreamError as error:
-            self._recorder.broke(error.trouble)
-            _log.warning("a body from upstream broke and is not kept: %s", error)
+            # Its text alone: whoever keeps the record would keep the body's file open with the error.
+            _log.warning("a body from upstream broke and is not kept: %s", str(error))
         except DiskError:
             self._recorder.happened(Event.NOT_KEPT)
         finally:
+            # Nobody new is to find what broke.
+            arriving.is_broken = not is_whole
+            self._shelf.arrived(arriving)
             if not is_whole:
                 await asyncio.shield(fill.abandon())
-            self._shelf.arrived(arriving)
             await incoming.close()
 
     def _check_size(self, received: int) -> None:
         if received > self._largest:
-            raise UpstreamError(Trouble.TOO_LARGE, "more than is kept")
+            raise self._broken(Trouble.TOO_LARGE, "more than is kept")
+
+    def _broken(self, trouble: Trouble, detail: str) -> UpstreamError:
+        """An error that was not seen before the response came here."""
+        self._recorder.broke(trouble)
+        return UpstreamError(trouble, detail)
 
     def _own(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -346,8 +367,11 @@ def _run_of(wish: Wish, incoming: Incoming, stored: StoredResponse) -> Run | Non
 
 def incoming_fields(stored: StoredResponse, incoming: Incoming) -> Fields:
     """What is judged: the fields as received, and a rule of ours that was put beside them."""
-    ours = [field for field in stored.fields if field[0] == "Cache-Control" and field not in incoming.fields]
-    return (*incoming.fields, *ours)
+    return (*incoming.fields, *_ours(stored, incoming))
+
+
+def _ours(stored: StoredResponse, incoming: Incoming) -> Fields:
+    return tuple(field for field in stored.fields if field[0] == "Cache-Control" and field not in incoming.fields)
 
 
 def _shown(stored: StoredResponse, incoming: Incoming) -> Fields:
@@ -358,13 +382,13 @@ def _shown(stored: StoredResponse, incoming: Incoming) -> Fields:
 
 def _as_received(stored: StoredResponse, incoming: Incoming) -> StoredResponse:
     """With the fields that may be passed on, though not kept."""
-    return replace(stored, fields=forwardable_response(incoming.fields))
+    return replace(stored, fields=(*forwardable_response(incoming.fields), *_ours(stored, incoming)))
 
 
-async def _beginning(incoming: Incoming) -> bytes:
+async def _small(incoming: Incoming) -> bytes:
     body = bytearray()
     async for chunk in incoming.chunks():
         body += chunk
         if len(body) > _FAILURE_BYTES:
-            break
-    return bytes(body[:_FAILURE_BYTES])
+            raise UpstreamError(Trouble.TOO_LARGE, "a failure that takes more words than are passed on")
+    return bytes(body)

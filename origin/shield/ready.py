@@ -102,12 +102,14 @@ def _ready(policy: Policy, head: bytes) -> _Ready | None:
     etag, modified = combined(stored.fields, "ETag"), combined(stored.fields, "Last-Modified")
     tag = None if etag is None else parse_entity_tag(etag)
     changed = None if modified is None else parse_http_date(modified, stored.received_at)
-    is_date = modified is None or (changed is not None and len(modified) == _IMF_FIXDATE_LENGTH)
-    if not is_date or (etag is not None and tag is None):
+    # One that lies ahead is passed on as it came and compared as it cannot be (RFC 9110 §8.8.2.1).
+    is_past = modified is None or (changed is not None and changed <= stored.received_at)
+    is_date = modified is None or len(modified) == _IMF_FIXDATE_LENGTH
+    if not is_date or not is_past or (etag is not None and tag is None):
         return None
     fields, content_type = without(stored.fields, WRITTEN | {"age"}), combined(stored.fields, "Content-Type")
     whole = None
-    if content_type is not None and (changed or 0) <= stored.received_at and len(values_of(fields, "Vary")) < 2:
+    if content_type is not None and len(values_of(fields, "Vary")) < 2:
         shown = Representation(Shape(1), content_type, tag, changed, fields)
         whole = represent("GET", UNCONDITIONAL, shown, stored.received_at, "none").headers
     return _Ready(

@@ -15,7 +15,6 @@ class Event(StrEnum):
     NOT_KEPT = "not_kept"  # the disk had no room
     INVALIDATED = "invalidated"  # by an unsafe method
     RELAYED = "relayed"  # came from another node of the fleet
-    PREFETCHED = "prefetched"
 
 
 class Recorder(Protocol):

@@ -16,7 +16,7 @@ _RESPONSE, _SIGNPOST = b"R", b"V"
 _NOMINATIONS_AT_MOST = 8
 _HEADS_READ = 4096
 
-_nominations = msgspec.msgpack.Decoder(tuple[tuple[str, ...], ...])
+_signpost = msgspec.msgpack.Decoder(tuple[str, tuple[tuple[str, ...], ...]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +24,12 @@ class Signpost:
     """The lists of fields that this URL's responses have named in Vary, the latest first."""
 
     nominations: tuple[tuple[str, ...], ...]
+    born: str = ""  # part of the keys of the responses: those of an earlier signpost stay out of reach
 
     def with_latest(self, names: tuple[str, ...]) -> Signpost:
         """These, with `names` first."""
         others = (known for known in self.nominations if known != names)
-        return Signpost((names, *others)[:_NOMINATIONS_AT_MOST])
+        return Signpost((names, *others)[:_NOMINATIONS_AT_MOST], self.born)
 
 
 Record = StoredResponse | Signpost
@@ -37,7 +38,7 @@ Record = StoredResponse | Signpost
 def pack(record: Record) -> bytes:
     """The record as the head of an object on the shelf."""
     if isinstance(record, Signpost):
-        return _SIGNPOST + msgspec.msgpack.encode(record.nominations)
+        return _SIGNPOST + msgspec.msgpack.encode((record.born, record.nominations))
     return _RESPONSE + pack_response(record)
 
 
@@ -46,7 +47,8 @@ def unpack(head: bytes) -> Record | None:
     """The record; None for what another release wrote or nobody did."""
     try:
         if head.startswith(_SIGNPOST):
-            return Signpost(_nominations.decode(head[1:]))
+            born, nominations = _signpost.decode(head[1:])
+            return Signpost(nominations, born)
         return unpack_response(head[1:]) if head.startswith(_RESPONSE) else None
     except (ValueError, msgspec.DecodeError):
         return None

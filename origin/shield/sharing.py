@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 
 import msgspec
 
 from cache.disk.fill import Fill
-from cache.fleet.leases import Leases, Wake
+from cache.fleet.leases import Leases
 from cache.fleet.relay import Followed, Relay
+from cache.fleet.waiting import follow_or_wake
 from origin.httpcache.stored import StoredResponse, pack, unpack
-
-_LATE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +25,8 @@ class Fleet:
         if self.relay is None:
             await self.leases.wait(name, self.leases.seconds)
             return None
-        following = asyncio.ensure_future(self.relay.follow(name, self.leases.seconds))
-        waiting = asyncio.ensure_future(self.leases.wait(name, self.leases.seconds))
-        try:
-            await asyncio.wait((following, waiting), return_when=asyncio.FIRST_COMPLETED)
-            if not following.done() and waiting.result() is Wake.DONE:
-                # It was quicker than we: for a moment it still answers those who asked in time.
-                await asyncio.wait((following,), timeout=_LATE_SECONDS)
-            return following.result() if following.done() else None
-        finally:
-            for task in (following, waiting):
-                task.cancel()
-            await asyncio.gather(following, waiting, return_exceptions=True)
+        found = await follow_or_wake(self.leases, self.relay, name, self.leases.seconds)
+        return found if isinstance(found, Followed) else None
 
 
 @dataclass(frozen=True, slots=True)

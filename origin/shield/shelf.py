@@ -7,9 +7,13 @@ of its own. A body that is being pulled is found before anything on the disk: wh
 from __future__ import annotations
 
 import asyncio
+import secrets
+from contextlib import suppress
 from dataclasses import dataclass, field
+from math import inf
 from typing import TypeAlias
 
+from cache.disk.errors import DiskError
 from cache.disk.fill import Fill
 from cache.disk.held import Held
 from cache.disk.store import DiskStore
@@ -18,6 +22,9 @@ from origin.httpcache.stored import StoredResponse
 from origin.httpcache.variants import variant_key, variant_of
 from origin.shield.asked import Asked
 from origin.shield.records import Signpost, pack, unpack
+
+# How many URLs are remembered to have been forgotten, for pulls that were under way then.
+_FORGOTTEN_AT_MOST = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +55,10 @@ class Arriving:
     fill: Fill
     start: int = 0
     stop: int | None = None  # None: to the end
+    of: str = ""  # the key of its URL
+    is_broken: bool = False
     ended: asyncio.Event = field(default_factory=asyncio.Event)
+    is_superseded: bool = False  # a later response is on its way, or was
 
     @property
     def is_whole(self) -> bool:
@@ -73,6 +83,7 @@ class Shelf:
         """The store is not closed here."""
         self._store = store
         self._arriving: dict[str, list[Arriving]] = {}
+        self._forgotten: dict[str, float] = {}  # until when what was asked of the upstream is outdated
 
     def peek(self, asked: Asked) -> Found | None:
         """What is known without waiting; None says nothing about the disk."""
@@ -85,9 +96,9 @@ class Shelf:
         match unpack(held.head):
             case StoredResponse() as stored:
                 return Kept(asked.key, stored, held)
-            case Signpost(nominations):
+            case Signpost() as signpost:
                 held.release()
-                return self._peek_variants(asked, nominations)
+                return self._peek_variants(asked, signpost)
             case _:
                 held.release()
                 return None
@@ -99,7 +110,7 @@ class Shelf:
             return found
         best: Found | None = None
         for names in found.nominations:
-            other = await self.at(_variant(asked, names))
+            other = await self.at(_variant(asked, names, found.born))
             if other is None or isinstance(other, Signpost):
                 continue
             if best is not None and best.stored.received_at >= other.stored.received_at:
@@ -140,44 +151,83 @@ class Shelf:
         `start` and `stop` say which run of its body arrives. Raises `DiskFull`.
         """
         key = asked.key
+        is_outdated = self.is_outdated(asked.key, stored)
         if stored.vary:
             names = tuple(name for name, _ in stored.vary)
-            await self._point(asked.key, names)
-            key = _variant(asked, names)
+            key = _variant(asked, names, "outdated" if is_outdated else await self._point(asked.key, names))
         expects = None if stop is None else (start, stop)
         fill = await self._store.begin(key, pack(stored), length=length, tags=stored.tags, expects=expects)
-        return self._arrives(Arriving(key, stored, fill, start, stop))
+        arriving = Arriving(key, stored, fill, start, stop, asked.key)
+        return arriving if is_outdated else self._arrives(arriving)
 
     async def extend(self, kept: Kept, start: int, stop: int) -> Arriving:
         """A further run of a response's body. Raises `DiskFull`."""
         fill = await self._store.extend(kept.held, expects=(start, stop))
-        return self._arrives(Arriving(kept.key, kept.stored, fill, start, stop))
+        return self._arrives(Arriving(kept.key, kept.stored, fill, start, stop, kept.key.partition(";")[0]))
+
+    def is_wanted(self, arriving: Arriving) -> bool:
+        """Whether it is to be kept: neither is there a later one, nor was its URL forgotten meanwhile."""
+        return not arriving.is_superseded and not self.is_outdated(arriving.of, arriving.stored)
 
     def arrived(self, arriving: Arriving) -> None:
         """It is on the disk now, or will never be."""
+        self.withdraw(arriving)
+        arriving.ended.set()
+
+    def withdraw(self, arriving: Arriving) -> None:
+        """Let nobody follow it any more who does not yet."""
         others = self._arriving.get(arriving.key, [])
         if arriving in others:
             others.remove(arriving)
         if not others:
             self._arriving.pop(arriving.key, None)
-        arriving.ended.set()
 
     async def refresh(self, kept: Kept, stored: StoredResponse) -> bool:
         """Give a response another head; False when another response has taken its place."""
         return await self._store.rewrite_head(kept.key, kept.held, pack(stored), stored.tags)
 
-    async def forget(self, key: str) -> None:
-        """Remove what is under this key; a signpost takes its variants out of reach."""
-        await self._store.remove(key)
+    async def forget(self, key: str, before: float = -inf) -> None:
+        """Remove what is under the key of a URL, its variants too.
+
+        What was asked of the upstream before `before` (Unix seconds) and is still on its way will not be found either.
+        """
+        if before > self._forgotten.get(key, -inf):
+            self._forgotten.pop(key, None)
+            self._forgotten[key] = before
+            while len(self._forgotten) > _FORGOTTEN_AT_MOST:
+                del self._forgotten[next(iter(self._forgotten))]
+        self._arriving.pop(key, None)
+        with suppress(DiskError):  # a cache that cannot be asked is an empty one
+            await self._store.remove(key)
+
+    def is_outdated(self, key: str, stored: StoredResponse) -> bool:
+        """Whether the URL of this key was forgotten after the response had been asked for."""
+        return stored.requested_at < self._forgotten.get(key, -inf)
+
+    async def settle(self, arriving: Arriving) -> None:
+        """What arrived is on the disk now: remove it where its URL was forgotten at the last moment."""
+        if self.is_outdated(arriving.of, arriving.stored):
+            with suppress(DiskError):
+                await self._store.remove(arriving.key)
+
+    async def drop(self, kept: Kept) -> None:
+        """Remove a response that cannot be completed, unless another one has taken its place."""
+        held = await self._store.get(kept.key)
+        if held is None:
+            return
+        held.release()
+        if held.body_id == kept.held.body_id:
+            with suppress(DiskError):
+                await self._store.remove(kept.key)
 
     def _whole_arriving(self, key: str) -> Arriving | None:
-        return next((one for one in self._arriving.get(key, ()) if one.is_whole), None)
+        return next((one for one in reversed(self._arriving.get(key, ())) if one.is_whole), None)
 
-    def _peek_variants(self, asked: Asked, nominations: tuple[tuple[str, ...], ...]) -> Found | None:
+    def _peek_variants(self, asked: Asked, signpost: Signpost) -> Found | None:
         # More than one list may match, and the latest counts: that is for `find`.
-        if len(nominations) != 1:
+        if len(signpost.nominations) != 1:
             return None
-        key = _variant(asked, nominations[0])
+        key = _variant(asked, signpost.nominations[0], signpost.born)
         arriving = self._whole_arriving(key)
         if arriving is not None:
             return arriving
@@ -190,24 +240,29 @@ class Shelf:
         held.release()
         return None
 
-    async def _point(self, key: str, names: tuple[str, ...]) -> None:
+    async def _point(self, key: str, names: tuple[str, ...]) -> str:
+        """Have a signpost to responses that vary by `names`; gives its birth."""
         held = await self._store.get(key)
         record = None if held is None else unpack(held.head)
-        known = record if isinstance(record, Signpost) else Signpost(())
+        known = record if isinstance(record, Signpost) else Signpost((), secrets.token_urlsafe(6))
         if held is not None:
             held.release()
-        if known.nominations[:1] == (names,):
-            return
-        fill = await self._store.begin(key, pack(known.with_latest(names)), length=0)
-        await fill.commit()
+        if known.nominations[:1] != (names,):
+            fill = await self._store.begin(key, pack(known.with_latest(names)), length=0)
+            await fill.commit()
+        return known.born
 
     def _arrives(self, arriving: Arriving) -> Arriving:
-        self._arriving.setdefault(arriving.key, []).append(arriving)
+        others = self._arriving.setdefault(arriving.key, [])
+        if arriving.is_whole:
+            for older in others:
+                older.is_superseded = True
+        others.append(arriving)
         return arriving
 
 
-def _variant(asked: Asked, names: tuple[str, ...]) -> str:
-    return f"{asked.key};{variant_key(variant_of(names, asked.fields))}"
+def _variant(asked: Asked, names: tuple[str, ...], born: str) -> str:
+    return f"{asked.key};{born};{variant_key(variant_of(names, asked.fields))}"
 
 
 def same_variant(stored: StoredResponse, fields: Fields) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from cache import Outcome
@@ -12,9 +12,6 @@ from cache.disk.errors import DiskError
 from origin.http.caching import CACHE_NAME, CacheStatus, Forward
 from origin.http.fields import without
 from origin.http.problem import Problem, problem_reply
-from origin.http.ranges import Multiple, Whole, select
-from origin.http.ranges import Single as OneRange
-from origin.http.ranges import Unsatisfiable as NoRange
 from origin.http.reply import Bytes, Empty, Reply, Stream
 from origin.httpcache.freshness import current_age, freshness_lifetime
 from origin.httpcache.invalidation import invalidated
@@ -33,14 +30,16 @@ from origin.httpcache.stored import StoredResponse
 from origin.httpcache.updating import freshened_by_head
 from origin.shield.answering import passed_on, reply_from
 from origin.shield.asked import Asked
-from origin.shield.bodies import chunks_between, passing
+from origin.shield.audience import may_share, wants_its_own
+from origin.shield.bodies import chunks_between, let_go, passing
 from origin.shield.landing import Failure, Landed, Landing, Single
 from origin.shield.locating import Locator, is_divisible
 from origin.shield.places import Place
+from origin.shield.presence import has_all, lies_in
 from origin.shield.pulls import Pulls, Wish
 from origin.shield.ready import ReadyHits
 from origin.shield.recorder import Event, Recorder
-from origin.shield.shelf import Arriving, Found, Kept, Shelf, same_variant
+from origin.shield.shelf import Arriving, Found, Kept, Shelf
 from origin.shield.slices import first_range
 from origin.upstream.origin_server import Incoming, UpstreamError
 
@@ -70,6 +69,8 @@ class Rules:
 
 # Whether what is kept under a public URL, with these tags and from a pull that began then, has been purged.
 Judge = Callable[[str, tuple[str, ...], float], Purged]
+# Have a URL's responses used no more, those too that were asked for before a time.
+Forget = Callable[[str, float], Awaitable[None]]
 
 
 class Shield:
@@ -83,8 +84,9 @@ class Shield:
         rules: Rules,
         judge: Judge,
         recorder: Recorder,
+        forget: Forget | None = None,
     ) -> None:
-        """Pulls and shelf are closed by whoever made them."""
+        """Pulls and shelf are closed by whoever made them. `forget` is the shelf's own, unless others are told too."""
         self._pulls = pulls
         self._shelf = shelf
         self._place = place
@@ -92,6 +94,7 @@ class Shield:
         self._slice_bytes = rules.slice_bytes
         self._judge = judge
         self._recorder = recorder
+        self._forget: Forget = forget or shelf.forget
         self._ready = ReadyHits(rules.policy, judge)
         self._cooldown = Cooldown[str](_COOLDOWN_SECONDS)
         self._unshared = Cooldown[str](_UNSHARED_SECONDS)
@@ -104,7 +107,8 @@ class Shield:
         if not asked.is_safe:
             return self._told(asked, await self._write(asked))
         found = self._shelf.peek(asked)
-        if isinstance(found, Kept) and (reply := self._ready.reply(asked, found, now)) is not None:
+        is_sure = isinstance(found, Kept) and not self._shelf.is_outdated(asked.key, found.stored)
+        if isinstance(found, Kept) and is_sure and (reply := self._ready.reply(asked, found, now)) is not None:
             self._recorder.answered(Outcome.HIT)
             return Answered(reply, Outcome.HIT)
         found = found or await self._find(asked)
@@ -120,13 +124,14 @@ class Shield:
     async def warm(self, asked: Asked, now: float) -> None:
         """Have the response kept, if it may be, and give it to nobody."""
         answered = await self.answer(asked, now)
-        match answered.reply.body:
-            case Stream(chunks=chunks):
-                async for _ in chunks:
+        body = answered.reply.body
+        try:
+            # What is not kept need not come.
+            if isinstance(body, Stream) and answered.outcome is not Outcome.BYPASS:
+                async for _ in body.chunks:
                     pass
-            case _:
-                if answered.reply.content is not None:
-                    answered.reply.content.release()
+        finally:
+            await let_go(body)
 
     async def _find(self, asked: Asked) -> Found | None:
         try:
@@ -139,6 +144,11 @@ class Shield:
 
     async def _decided(self, asked: Asked, found: Found | None, now: float) -> Answered:
         decision = self._decide(asked, found, now)
+        is_lacking = isinstance(found, Kept) and not is_divisible(found.stored) and not has_all(found, asked)
+        if found is not None and is_lacking and not isinstance(decision, Fetch | Unsatisfiable):
+            # What is not there could be of another version.
+            found.release()
+            return await self._fetch(asked, Forward.PARTIAL, now)
         match decision:
             case Serve(age=age, ttl=ttl) if found is not None:
                 return await self._serve(asked, found, age, ttl, now)
@@ -161,29 +171,27 @@ class Shield:
     def _decide(self, asked: Asked, found: Found | None, now: float) -> Decision:
         stored = None if found is None else found.stored
         purged = Purged.NONE if stored is None else self._judge(asked.url, stored.tags, stored.requested_at)
+        if stored is not None and self._shelf.is_outdated(asked.key, stored):
+            purged = Purged.HARD
         return decide(asked.method, asked.fields, stored, now, self._policy, purged=purged)
 
     async def _serve(self, asked: Asked, found: Found, age: float, ttl: float, now: float) -> Answered:
-        if isinstance(found, Kept) and not _has_all(found, asked):
-            if not is_divisible(found.stored):
-                found.release()
-                return await self._fetch(asked, Forward.PARTIAL, now)
+        if isinstance(found, Kept) and not has_all(found, asked):
             status = CacheStatus(CACHE_NAME, forward=Forward.PARTIAL, ttl=int(ttl), stored=True)
             return self._reply(asked, found, status, age, now, Outcome.PARTIAL)
         status = CacheStatus(CACHE_NAME, ttl=int(ttl))
         return self._reply(asked, found, status, age, now, Outcome.HIT if ttl >= 0 else Outcome.STALE)
 
     async def _revalidate(self, asked: Asked, found: Found, wanted: Revalidate, now: float) -> Answered:
-        may_serve = wanted.may_serve_on_error
+        may_serve = wanted.may_serve_on_error and (isinstance(found, Arriving) or has_all(found, asked))
         if may_serve and self._cooldown.holds(found.key, now):
             return self._stale(asked, found, wanted, now)
-        if asked.method == "HEAD":
-            return await self._head(asked, found, now)
         wish = _validating(found, wanted.conditional)
         try:
+            if asked.method == "HEAD":
+                return await self._head(asked, found)
             landing, is_mine = await self._pulls.join(without_conditions(asked), wish)
-        except UpstreamError as error:
-            self._recorder.broke(error.trouble)
+        except UpstreamError:
             if not may_serve:
                 raise
             self._cooldown.start(found.key, now)
@@ -197,7 +205,7 @@ class Shield:
         found.release()
         return await self._landed(asked, landing, wanted.forward, now, is_mine=is_mine)
 
-    async def _head(self, asked: Asked, found: Found, now: float) -> Answered:
+    async def _head(self, asked: Asked, found: Found) -> Answered:
         """A HEAD goes on as one; what it says of a kept response is believed (RFC 9111 §4.3.5)."""
         single = await self._pulls.pass_on(asked)
         stored = single.stored
@@ -244,7 +252,7 @@ class Shield:
 
     async def _landed(self, asked: Asked, landing: Landing, forward: Forward, now: float, *, is_mine: bool) -> Answered:
         match landing:
-            case Landed(arriving=arriving) if arriving is not None and same_variant(landing.stored, asked.fields):
+            case Landed(arriving=arriving) if arriving is not None and self._is_for(asked, landing, is_mine=is_mine):
                 # Whoever caused the pull gets the fields too that no-cache keeps from all others.
                 shown = replace(arriving, stored=landing.received) if is_mine else arriving
                 return await self._arriving(asked, shown, forward, landing.status, now, is_mine=is_mine)
@@ -255,7 +263,8 @@ class Shield:
                 outcome = Outcome.MISS if is_mine else Outcome.COLLAPSED
                 return Answered(passed_on(asked, stored, status, Bytes(body)), outcome)
             case Single() if is_mine and self._is_what_was_asked(asked, landing):
-                self._unshared.start(asked.key, now)
+                if not wants_its_own(asked):
+                    self._unshared.start(asked.key, now)
                 return await self._alone(asked, landing, forward)
             case Single() if is_mine and (incoming := landing.claim()) is not None:
                 await incoming.close()
@@ -272,8 +281,7 @@ class Shield:
     async def _arriving(
         self, asked: Asked, arriving: Arriving, forward: Forward, upstream_status: int, now: float, *, is_mine: bool
     ) -> Answered:
-        length = arriving.fill.length
-        if not arriving.is_whole and not is_divisible(arriving.stored) and not _lies_in(arriving, asked, length):
+        if not arriving.is_whole and not is_divisible(arriving.stored) and not lies_in(arriving, asked):
             # What else was asked for could be of another version.
             return await self._alone(asked, await self._pulls.pass_on(asked), forward)
         status = CacheStatus(
@@ -302,13 +310,15 @@ class Shield:
     async def _write(self, asked: Asked) -> Answered:
         """An unsafe request goes on; what it may have changed is not used any more (RFC 9111 §4.4)."""
         single = await self._pulls.pass_on(asked)
+        stored = self._pulls.head_of(asked, single)
+        # What was asked for meanwhile may be of before; but not the answer to this request, where that is kept.
+        before = single.stored.received_at if stored is None else single.stored.requested_at
         uri = self._place.upstream_uri(asked.target)
         for target in invalidated(asked.method, uri, single.stored.status, single.stored.fields):
             url = self._place.public(target)
             if url is not None:
-                await self._shelf.forget(replace(asked, url=url).key)
+                await self._forget(replace(asked, url=url).key, before)
                 self._recorder.happened(Event.INVALIDATED)
-        stored = self._pulls.head_of(asked, single)
         incoming = None if stored is None else single.claim()
         if stored is None or incoming is None:
             return await self._alone(asked, single, Forward.METHOD)
@@ -340,6 +350,12 @@ class Shield:
     def _ttl(self, found: Found, now: float) -> int:
         return int(freshness_lifetime(found.stored, self._policy) - current_age(found.stored, now))
 
+    def _is_for(self, asked: Asked, landing: Landed, *, is_mine: bool) -> bool:
+        """Whether a pull answers a request that waited for it; it may have begun before a write that came between."""
+        if is_mine:
+            return True
+        return not self._shelf.is_outdated(asked.key, landing.stored) and may_share(asked, landing.stored, self._policy)
+
     def _is_what_was_asked(self, asked: Asked, single: Single) -> bool:
         """A range that was widened to slices is not the viewer's."""
         return single.stored.status != 206 and (asked.range is None or single.stored.status != 416)
@@ -357,33 +373,7 @@ def _validating(found: Found, conditional: tuple[tuple[str, str], ...]) -> Wish:
 
 def _is_about(found: Found, landing: Landed) -> bool:
     """Whether a 304 was about what was found."""
-    return landing.arriving is None and landing.key == found.key
-
-
-def _has_all(kept: Kept, asked: Asked) -> bool:
-    """Whether all bytes that `asked` selects are on the disk."""
-    if kept.is_whole or asked.method == "HEAD":
-        return True
-    length = kept.held.length
-    return length is not None and _covered(kept.held.extents.covers, asked, length)
-
-
-def _lies_in(arriving: Arriving, asked: Asked, length: int | None) -> bool:
-    if length is None or arriving.stop is None:
-        return False
-    return _covered(lambda start, stop: arriving.start <= start and stop <= (arriving.stop or 0), asked, length)
-
-
-def _covered(covers: Callable[[int, int], bool], asked: Asked, length: int) -> bool:
-    match select(asked.method, asked.range, length):
-        case Whole():
-            return covers(0, length)
-        case OneRange(span):
-            return covers(span.start, span.stop)
-        case Multiple(spans):
-            return all(covers(span.start, span.stop) for span in spans)
-        case NoRange():
-            return True
+    return landing.arriving is None and landing.key == found.key and landing.about == found.stored
 
 
 def _release(found: Found | None) -> None:

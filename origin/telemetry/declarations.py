@@ -162,7 +162,13 @@ SHIELD_OUTCOMES = Declaration(
 SHIELD_EVENTS = Declaration(
     "headgate_shield_events_total",
     MetricType.COUNTER,
-    "What happened behind a shield beside answers: bodies that found no room, invalidations, relays, prefetches.",
+    "What happened behind a shield beside answers: bodies that found no room, invalidations, relays.",
+    ("mount", "event"),
+)
+PREFETCHES = Declaration(
+    "headgate_prefetch_total",
+    MetricType.COUNTER,
+    "What became of objects that viewers were expected to ask for.",
     ("mount", "event"),
 )
 DISK_LOOKUPS = Declaration(
@@ -259,6 +265,7 @@ DECLARATIONS = (
     UPSTREAM_BROKEN,
     SHIELD_OUTCOMES,
     SHIELD_EVENTS,
+    PREFETCHES,
     DISK_LOOKUPS,
     DISK_BODIES,
     DISK_BYTES,

@@ -26,6 +26,7 @@ class UpstreamVocabulary:
     results: Collection[str] = ()  # of requests to upstreams
     troubles: Collection[str] = ()
     events: Collection[str] = ()  # of shields
+    prefetch_events: Collection[str] = ()
     edges: Collection[str] = ()
     edge_results: Collection[str] = ()
 
@@ -48,6 +49,7 @@ class UpstreamMetrics:
         self._broken = _counter(registry, declared.UPSTREAM_BROKEN)
         self._outcomes = _counter(registry, declared.SHIELD_OUTCOMES)
         self._events = _counter(registry, declared.SHIELD_EVENTS)
+        self._prefetches = _counter(registry, declared.PREFETCHES)
         lookups = _counter(registry, declared.DISK_LOOKUPS)
         # Each hit counts here and above: finding the labels again would take longer than the counting.
         self._hits, self._misses = lookups.labels("hit"), lookups.labels("miss")
@@ -86,6 +88,10 @@ class UpstreamMetrics:
     def shield_happened(self, mount: str, event: str) -> None:
         """Count an event behind a shield."""
         self._events.labels(_known(mount, self._words.mounts), _known(event, self._words.events)).inc()
+
+    def prefetched(self, mount: str, event: str) -> None:
+        """Count what became of an object that viewers were expected to ask for."""
+        self._prefetches.labels(_known(mount, self._words.mounts), _known(event, self._words.prefetch_events)).inc()
 
     def looked_up(self, *, is_hit: bool) -> None:
         """See `DiskRecorder`."""

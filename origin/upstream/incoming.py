@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 
-from origin.http.fields import Fields
+from origin.http.fields import Fields, combined
 from origin.upstream.addresses import ForbiddenAddressError
 from origin.upstream.connections import Attempt
 from origin.upstream.origin_server import Outgoing, Trouble, UpstreamError
@@ -39,12 +39,17 @@ class HttpIncoming:
         self._request = request
         self._let_go: list[Callable[[], None]] = []
         self._is_done = False
+        self._is_followed: bool | None = None  # whether something stood behind the end, once that was looked at
         connection = response.connection
         if connection is not None and connection.protocol is not None:
             connection.protocol.read_timeout = bounds.idle_seconds
             connection.protocol.start_timeout()
         if attempt.closed is not None:
             attempt.closed.add_done_callback(self._connection_ended)
+        if response.content.is_eof():
+            self._look_behind()
+        else:
+            response.content.on_eof(self._end_came)
 
     def check(self) -> None:
         """Raise `UpstreamError` when the header block is not to be believed, or promises too much."""
@@ -63,6 +68,10 @@ class HttpIncoming:
         while piece := await self._next(received):
             received += len(piece)
             self._check_size(received)
+            if received == self.length:
+                # Whoever has the last byte has an answer: it is given when the end turns out to be one.
+                self._check_size(received + len(await self._next(received)))
+                self._check_end(received)
             yield piece
         self._check_end(received)
         self._finish()
@@ -110,13 +119,31 @@ class HttpIncoming:
     def _trouble_at_end(self, received: int) -> Trouble | None:
         if self.length is not None and received < self.length:
             return Trouble.TRUNCATED
-        protocol, closed = self._attempt.protocol, self._attempt.closed
-        if self._is_unreadable() or (protocol is not None and len(protocol) > 0):
-            return Trouble.OVERLONG  # something stood behind the end
-        if self.length is None and closed is not None and closed.done() and not closed.cancelled():
+        self._look_behind()
+        if self._is_followed:
+            return Trouble.OVERLONG
+        closed = self._attempt.closed
+        if self._ends_with_connection() and closed is not None and closed.done() and not closed.cancelled():
             # Where the end of the connection is the end of the body, a reset is none (RFC 9112 §8).
             return None if closed.exception() is None else Trouble.TRUNCATED
         return None
+
+    def _end_came(self) -> None:
+        # The parser is on its way through what came with the end: look when it is through.
+        asyncio.get_running_loop().call_soon(self._look_behind)
+
+    def _look_behind(self) -> None:
+        """Note whether anything came behind the body, as soon as its end is there.
+
+        From then on the connection is in the pool: what comes on it later may be the answer to another request, and
+        nothing of this body.
+        """
+        if self._is_followed is None:
+            protocol = self._attempt.protocol
+            self._is_followed = self._is_unreadable() or (protocol is not None and len(protocol) > 0)
+
+    def _ends_with_connection(self) -> bool:
+        return self.length is None and combined(self.fields, "transfer-encoding") is None
 
     def _connection_ended(self, closed: asyncio.Future[None]) -> None:
         """End the body when aiohttp does not: it leaves a reader waiting after chunks that it cannot read."""

@@ -106,14 +106,11 @@ async def test_redis_answers_or_hangs(folder: Path, redis_server: RedisServer) -
     )
 
 
-@pytest.mark.parametrize(
-    ("options", "finding"), [("", "cannot connect"), ("?nonsense=1", "the Redis URL has an option that is not known")]
-)
-async def test_no_redis_and_no_password_shown(folder: Path, options: str, finding: str) -> None:
-    url = f"redis://:hidden-password@127.0.0.1:{free_port()}/0{options}"
+async def test_no_redis_and_no_password_shown(folder: Path) -> None:
+    url = f"redis://:hidden-password@127.0.0.1:{free_port()}/0"
     one = (await diagnoses(folder, cache={"redis": url}))["Redis"]
     assert not one.is_ok
-    assert finding in one.finding
+    assert "cannot connect" in one.finding
     assert "hidden-password" not in repr(one)
 
 

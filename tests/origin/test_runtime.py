@@ -21,10 +21,10 @@ from tests.stories.gateway import running
 
 async def test_nothing_is_left_when_the_start_fails(tmp_path: Path) -> None:
     opened = {"prefix": "/open", "storage": "file:media", "access": "open"}
-    upstream = {"prefix": "/up", "storage": "https://origin.example/media", "access": "open"}
+    upstream = {"prefix": "/up", "storage": "https://127.0.0.1/media", "access": "open"}
     configured = settings.parse({"mount": [opened, upstream]}, tmp_path)
     tasks, threads = asyncio.all_tasks(), own_threads()
-    with pytest.raises(BadStorageUrl):
+    with pytest.raises(BadStorageUrl, match="mount /up"):
         async with open_runtime(configured):
             pass
     assert asyncio.all_tasks() == tasks

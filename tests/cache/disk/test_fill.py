@@ -248,3 +248,19 @@ async def test_an_extension_without_room_serves_both_old_and_new(tmp_path: Path,
         assert kept is not None
         assert kept.extents == Extents(((0, 5),))
         kept.release()
+
+
+async def test_what_is_finished_is_read_to_the_end_and_not_kept(tmp_path: Path, clock: Clock) -> None:
+    limits = replace(LIMITS, max_bytes=1 << 22, max_object_bytes=1 << 21)
+    async with opened(tmp_path, clock, limits) as store:
+        assert await put(store, "a", b"old")
+        data = bytes(range(256)) * (4 * TAIL_BYTES // 256)
+        fill = await store.begin("a", b"", length=None)
+        await fill.write(0, data)
+        await fill.finish(length=len(data))
+        assert (fill.is_ended, fill.length) == (True, len(data))
+        assert await drained(fill) == data
+        assert await body_of(store, "a") == b"old"
+        assert not await fill.commit()
+        await fill.finish()
+        assert (await store.stats()).filling.size_bytes == 0

@@ -127,10 +127,11 @@ NEVER_RIGHT = "{ a = 1 }"
 
 def with_value(path: str, value: str) -> str:
     """A configuration in which the declared key at `path` has this value and most else is missing."""
-    for shape, name in ((Shape.ARRAY_OF_TABLES, "mount"), (Shape.NAMED_TABLES, "keyrings")):
-        if path.startswith(f"{name}{shape.value}"):
-            rest = path.removeprefix(f"{name}{shape.value}")
-            return f"[[mount]]\n{rest} = {value}\n" if name == "mount" else f"[keyrings.main]\n{rest} = {value}\n"
+    for name in ("mount", "edge_purge"):
+        if path.startswith(f"{name}{Shape.ARRAY_OF_TABLES.value}"):
+            return f"[[{name}]]\n{path.removeprefix(f'{name}{Shape.ARRAY_OF_TABLES.value}')} = {value}\n"
+    if path.startswith(f"keyrings{Shape.NAMED_TABLES.value}"):
+        return f"[keyrings.main]\n{path.removeprefix(f'keyrings{Shape.NAMED_TABLES.value}')} = {value}\n"
     return f"{path.replace('.NAME.', '.main.')} = {value}\n"
 
 

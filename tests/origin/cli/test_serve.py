@@ -122,7 +122,11 @@ def test_a_port_that_is_taken_is_code_3(config: Path, listener: str) -> None:
         ({"HEADGATE_CONFIG": "keys.json"}, "keys.json: is not TOML"),
         ({"HEADGATE_KEYRINGS__MAIN__FILE": "missing.json"}, "missing.json: does not exist"),
         ({"HEADGATE_CACHE__REDIS": "redis://:hidden@h:port/0"}, "cache.redis (from HEADGATE_CACHE__REDIS): should be"),
-        ({"HEADGATE_CACHE__REDIS": "redis://:hidden@h/0?nonsense=1"}, "the Redis URL cannot be understood"),
+        ({"HEADGATE_CACHE__REDIS": "redis://:hidden@h/0?nonsense=1"}, "has an option that is not known"),
+        (
+            {"HEADGATE_EDGE_PURGE__0__NAME": "e", "HEADGATE_EDGE_PURGE__0__KIND": "nginx"},
+            "edge_purge[0].url: is required",
+        ),
         ({"HEADGATE_PUBLIC__PORT": "70000"}, "public.port (from HEADGATE_PUBLIC__PORT): should be less than"),
     ],
 )

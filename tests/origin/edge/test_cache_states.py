@@ -13,6 +13,8 @@ MEMBERS = {
     Outcome.REVALIDATED: "Headgate; fwd=stale; fwd-status=304; ttl=3; stored",
     Outcome.MISS: "Headgate; fwd=uri-miss; ttl=3; stored",
     Outcome.COLLAPSED: "Headgate; fwd=uri-miss; ttl=3; collapsed",
+    Outcome.PARTIAL: "Headgate; fwd=partial; ttl=3; stored",
+    Outcome.BYPASS: "Headgate; fwd=bypass",
 }
 
 

@@ -10,7 +10,9 @@ from origin.manifests.template import Malformed
 from origin.media.target import Refusal, Refused
 from origin.serving.faults import reply_to
 from origin.serving.inbound import RefusedRequestError
+from origin.shield.manifests import UpstreamFailed
 from origin.storage.store import ObjectChanged, StoreUnavailable
+from origin.upstream.origin_server import Trouble, UpstreamError
 
 METHODS = frozenset({"HEAD", "GET"})
 DENIED = {Reason.ABSENT: 401, Reason.STORE_UNAVAILABLE: 503}
@@ -41,6 +43,25 @@ def test_row(error: Exception, status: int, reason: str) -> None:
     assert fields.get("Retry-After") == ("2" if status == 503 else None)
     assert fields.get("WWW-Authenticate") == ("Bearer" if status == 401 else None)
     assert reply.must_close == isinstance(error, RefusedRequestError)
+
+
+UPSTREAM = {Trouble.TIMED_OUT: 504, Trouble.LOOP: 508, Trouble.BUSY: 503}
+
+
+@pytest.mark.parametrize("trouble", Trouble)
+@pytest.mark.parametrize("kind", [UpstreamError, UpstreamFailed])
+def test_what_an_upstream_does_wrong_is_told_alike_for_manifests_and_for_all_else(
+    kind: type[UpstreamError] | type[UpstreamFailed], trouble: Trouble
+) -> None:
+    answer = reply_to(kind(trouble), METHODS)
+    assert answer is not None
+    reply, told = answer
+    assert isinstance(reply.body, Bytes)
+    document = msgspec.json.decode(reply.body.data)
+    assert (reply.status, told, document["reason"]) == (UPSTREAM.get(trouble, 502), trouble.value, trouble.value)
+    fields = dict(reply.headers)
+    assert (fields["Cache-Control"], fields["Retry-After"]) == ("no-store", "2")
+    assert fields["Cache-Status"].endswith(f"detail={trouble.value}")
 
 
 @pytest.mark.parametrize("error", [ValueError("secret"), KeyError(), RuntimeError()])

@@ -116,7 +116,7 @@ async def nothing(_: int) -> Found:
     raise AssertionError("no byte is asked for")
 
 
-def located(position: int) -> Awaitable[Found]:
+def located(position: int, _stop: int | None) -> Awaitable[Found]:
     return nothing(position)
 
 

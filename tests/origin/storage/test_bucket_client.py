@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -124,6 +125,14 @@ async def test_each_service_is_asked_in_its_own_way(scheme: BucketScheme, expect
 async def test_answers_that_are_none(answer: bytes, expected: Failure) -> None:
     async with service(answer) as (options, _):
         assert await failure(bucket_client(BucketPlace(BucketScheme.S3, "media"), options), "a") is expected
+
+
+async def test_clients_share_few_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKIO_WORKER_THREADS", "")
+    monkeypatch.delenv("TOKIO_WORKER_THREADS")
+    async with service(OBJECT) as (options, _):
+        assert await content(bucket_client(BucketPlace(BucketScheme.S3, "media"), options), "a") == b"x"
+    assert os.environ["TOKIO_WORKER_THREADS"] == "2"
 
 
 async def test_ranges_that_are_not_understood() -> None:

@@ -15,6 +15,7 @@ from origin.storage.bucket_client import BucketClient, BucketOptions, bucket_cli
 from origin.storage.bucket_url import BucketPlace, BucketScheme
 from origin.storage.object_store import ObjectStore
 from origin.storage.store import ObjectChanged, StoreUnavailable
+from tests.contracts.descriptors import eventually
 from tests.contracts.store import NO_OBJECT_PATHS, Stage, StoreContract, opened, whole
 from tests.relay import Break, Relay
 from tests.s3_server import S3Server
@@ -297,6 +298,19 @@ async def test_a_body_of_two_versions_is_never_given(s3_server: S3Server, folder
         await obstore.put_async(store, f"{folder}/a", b"b" * 200_000)
         with pytest.raises(ObjectChanged):
             await whole(found)
+
+
+@needs_moto
+async def test_a_server_that_ignores_conditions(s3_server: S3Server, folder: str) -> None:
+    await obstore.put_async(s3_server.store(), f"{folder}/a", b"0123456789")
+    head = b'HTTP/1.1 206 P\r\nContent-Length: 2\r\nContent-Range: bytes 0-1/10\r\nETag: "other"\r\n\r\n'
+    async with Relay(s3_server.port) as relay:
+        found = await opened(reader(quick(relay.endpoint), folder), "a")
+        relay.breaks("/a", Break(instead=head + b"0", hold=True))
+        with pytest.raises(ObjectChanged) as caught:
+            await found.read(ByteSpan(0, 2))
+        await eventually(lambda: relay.held == 0)
+        assert caught.value.reason == "object_changed"  # and its traceback holds on to nothing
 
 
 @needs_moto

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import AsyncIterator
 from http import HTTPStatus
 from pathlib import Path
 
 import aiohttp
 import pytest
+from aiohttp import web
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from auth import DIALECTS, Algorithm, Claims, Gate, KeyRing, PathScope, Realm, Reason
+from cache.disk.outcome import DiskEvent
+from cache.fleet.purging import Source
+from cache.fleet.record import FleetEvent
 from cache.outcome import BreakerState, Event, Outcome
 from cache.outcome import Operation as SharedOperation
 from cache.outcome import Result as SharedResult
@@ -22,16 +28,21 @@ from origin.keystore.generate import new_key
 from origin.ledger.record import Decision, Rule, StoreOperation
 from origin.manifests.template import REASONS
 from origin.media.kinds import Kind
+from origin.outbound.pushing import Outcome as Brought
 from origin.runtime import open_runtime
 from origin.server.process import listening
 from origin.settings import Settings, parse
+from origin.shield.prefetch import Event as Ahead
+from origin.shield.recorder import Event as ShieldEvent
 from origin.storage.observed import Operation, Result
 from origin.telemetry.declarations import DECLARATIONS, PROCESS_FAMILIES, MetricType, metrics_markdown
+from origin.upstream.observed import Result as Fetch
+from origin.upstream.origin_server import Trouble
 from tests.redis_server import free_port
 
 PLAYLIST = "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\n1.ts\n#EXT-X-ENDLIST\n"
 FEW = 12  # more manifests than the configured memory holds
-MOUNTS = {"/vod", "/open"}
+MOUNTS = {"/vod", "/open", "/pulled"}
 UNKNOWN = {"-"}
 
 # Metric and label → every value that the label may have; where the metric is left out, that of all others.
@@ -56,6 +67,17 @@ VALUES: dict[str, set[str]] = {
     "headgate_storage_operations_total operation": set(Operation),
     "headgate_storage_operations_total result": set(Result),
     "headgate_storage_operation_seconds operation": set(Operation),
+    "headgate_upstream_requests_total result": {*Fetch, *Trouble},
+    "headgate_upstream_broken_total reason": set(Trouble),
+    "headgate_shield_events_total event": set(ShieldEvent),
+    "headgate_prefetch_total event": set(Ahead),
+    "headgate_disk_lookups_total result": {"hit", "miss"},
+    "headgate_disk_bytes use": {"kept", "reserved"},
+    "headgate_disk_events_total event": set(DiskEvent),
+    "headgate_fleet_events_total event": set(FleetEvent),
+    "headgate_purges_total source": set(Source),
+    "headgate_edge_purges_total edge": {"varnish-1"},
+    "headgate_edge_purges_total result": set(Brought),
 }
 
 
@@ -106,20 +128,60 @@ def ring(folder: Path) -> KeyRing:
 
 
 @pytest.fixture
-def settings(folder: Path) -> Settings:
-    """A signed and an open mount on one directory, a Redis that is away, and memory for few manifests."""
+async def upstream() -> AsyncIterator[str]:
+    """Where an upstream listens: it has a playlist, segments, something large, and something that ends early."""
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        fields = {"Cache-Control": "max-age=60"}
+        match request.path.rpartition("/")[2]:
+            case "index.m3u8":
+                return web.Response(text=PLAYLIST.replace("#EXT-X-ENDLIST", "#EXTINF:4,\n2.ts"), headers=fields)
+            case "large.ts":
+                return web.Response(body=bytes(600 * 1024), headers=fields)
+            case "short.ts":
+                response = web.StreamResponse(headers=fields | {"Content-Length": "100"})
+                await response.prepare(request)
+                await response.write(b"short")
+                assert request.transport is not None
+                request.transport.close()
+                return response
+            case _:
+                return web.Response(body=bytes(1000), headers=fields)
+
+    runner = web.ServerRunner(web.Server(answer))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await runner.cleanup()
+
+
+@pytest.fixture
+def settings(folder: Path, upstream: str) -> Settings:
+    """A signed and an open mount on one directory, one before an upstream, and memory for few manifests.
+
+    Redis is away, and so is the edge that is told of purges.
+    """
     mount = {"storage": "file:media", "cache": {"recheck_seconds": 0.0}}
     tables = {
-        "public": {"port": 0},
+        "public": {"port": 0, "purge_from": ["127.0.0.0/8"]},
         "admin": {"port": 0},
         "server": {"drain_seconds": 0.0},
-        "cache": {"memory_bytes": "16KiB", "redis": f"redis://127.0.0.1:{free_port()}/0"},
+        "edge_purge": [
+            {"name": "varnish-1", "kind": "varnish", "url": f"http://127.0.0.1:{free_port()}", "attempts": 1}
+        ],
+        "cache": {
+            "memory_bytes": "16KiB",
+            "disk": {"max_bytes": "1MiB", "min_free_bytes": 1},
+            "redis": f"redis://127.0.0.1:{free_port()}/0",
+        },
         "keyrings": {"main": {"file": "keys.json"}},
         "mount": [
             mount
             | {"prefix": "/vod", "access": "signed", "keys": "main", "limits": {"max_streams": 2}}
             | {"edge": {"trust": "asks", "secrets": ["an-edge-secret-of-length"]}},
             mount | {"prefix": "/open", "access": "open"},
+            {"prefix": "/pulled", "access": "open", "storage": upstream, "shield": {"prefetch": 1}}
+            | {"upstream": {"private_networks": ["127.0.0.0/8"], "retries": 0}},
         ],
     }
     return parse(tables, folder)
@@ -163,6 +225,13 @@ async def story(session: aiohttp.ClientSession, public: str, ring: KeyRing, medi
     await ask("a preflight", index, "OPTIONS", Origin="https://a.example")
     await ask("a wish", index, "DELETE")
     await ask("the time", "/time")
+    await ask("one from upstream", "/pulled/film/index.m3u8")
+    await ask("a segment from there", "/pulled/film/1.ts")
+    await ask("again", "/pulled/film/1.ts")
+    await ask("one too large for the disk", "/pulled/film/large.ts")
+    with pytest.raises(aiohttp.ClientError):
+        await ask("one that breaks", "/pulled/film/short.ts")
+    await ask("a purge", "/pulled/film/1.ts", "PURGE")
     for number in range(FEW):
         await ask("one that pushes others out", f"/open/film/{number}.m3u8")
     await ask("what will be stale", "/open/film/index.m3u8")
@@ -179,11 +248,15 @@ async def test_the_whole_gateway_emits_what_is_declared(folder: Path, ring: KeyR
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(20)) as session,
     ):
         met = await story(session, f"http://127.0.0.1:{where.public_port}", ring, folder / "media")
-        async with session.get(f"http://127.0.0.1:{where.admin_port}/metrics") as answer:
-            families = families_in(await answer.text())
+        families: dict[str, Metric] = {}
+        while not families or not families["headgate_edge_purges_total"].samples:  # edges are told a moment later
+            await asyncio.sleep(0.1)
+            async with session.get(f"http://127.0.0.1:{where.admin_port}/metrics") as answer:
+                families = families_in(await answer.text())
     assert [status for _, status in met] == [
         *(200, 200, 200, 200, 200, 206, 416),
         *(401, 403, 502, 502, 404, 404, 204, 405, 200),
+        *(200, 200, 200, 200, 200),
         *[200] * FEW,
         *(200, 200, 503),
     ]

@@ -16,6 +16,7 @@ from origin.storage.bucket_client import BucketClient, BucketOptions, bucket_cli
 from origin.storage.bucket_url import BucketPlace, BucketScheme
 from origin.upstream.bucket import BucketOrigin
 from origin.upstream.origin_server import Incoming, Outgoing, Trouble, UpstreamError
+from tests.contracts.descriptors import eventually
 from tests.contracts.origin_server import OriginServerContract, Stage, whole
 from tests.relay import Break, Relay
 from tests.s3_server import S3Server
@@ -25,6 +26,8 @@ DATA = bytes(range(256)) * 2_000
 DIGITS = b"0123456789"
 CLOSE = b"Connection: close\r\n\r\n"
 WHOLE = b'HTTP/1.1 200 OK\r\nContent-Length: 10\r\nETag: "x"\r\n' + CLOSE + DIGITS
+
+OTHER_BYTES = b'HTTP/1.1 206 P\r\nContent-Length: 2\r\nContent-Range: bytes 0-1/10\r\nETag: "x"\r\n' + CLOSE + b"01"
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,8 +320,7 @@ async def test_a_server_that_ignores_ranges(bucket: Bucket) -> None:
 
 @needs_moto
 async def test_a_server_that_sends_other_bytes(bucket: Bucket) -> None:
-    wrong = b'HTTP/1.1 206 P\r\nContent-Length: 2\r\nContent-Range: bytes 0-1/10\r\nETag: "x"\r\n' + CLOSE + b"01"
-    bucket.relay.breaks("/a", Break(instead=wrong))
+    bucket.relay.breaks("/a", Break(instead=OTHER_BYTES))
     for asked in ("bytes=2-3", "bytes=8-", "bytes=-3"):
         with pytest.raises(UpstreamError) as caught:
             await bucket.get("/a", ("Range", asked))
@@ -330,6 +332,28 @@ async def test_a_server_that_ignores_preconditions(bucket: Bucket) -> None:
     bucket.relay.breaks("/a", Break(instead=WHOLE))
     assert (await bucket.get("/a", ("If-None-Match", '"x"')))[0].status == 304
     assert (await bucket.get("/a", ("If-Match", '"y"')))[0].status == 412
+
+
+@needs_moto
+async def test_a_body_that_nobody_wants_is_let_go(bucket: Bucket) -> None:
+    bucket.relay.breaks("/a", Break(instead=WHOLE.replace(CLOSE + DIGITS, b"\r\n0"), hold=True))
+    for name, value, status in (("If-None-Match", '"x"', 304), ("If-Match", '"y"', 412)):
+        assert (await bucket.server.fetch(Outgoing("GET", "/a", ((name, value),)))).status == status
+        await eventually(lambda: bucket.relay.held == 0)
+    bucket.relay.breaks("/a", Break(instead=OTHER_BYTES.replace(CLOSE + b"01", b"\r\n0"), hold=True))
+    with pytest.raises(UpstreamError) as caught:
+        await bucket.server.fetch(Outgoing("GET", "/a", (("Range", "bytes=-3"),)))
+    await eventually(lambda: bucket.relay.held == 0)
+    assert caught.value.trouble is Trouble.WRONG_RANGE  # and its traceback holds on to nothing
+
+
+@needs_moto
+async def test_a_store_is_told_no_weak_tags(bucket: Bucket) -> None:
+    etag = await bucket.put("/a", DIGITS)
+    await bucket.get("/a", ("If-None-Match", f"W/{etag}"))
+    assert f"\r\nif-none-match: {etag}\r\n".encode() in bucket.relay.requests[-1].lower()
+    await bucket.get("/a", ("If-Match", f"W/{etag}"))
+    assert b"if-match" not in bucket.relay.requests[-1].lower()
 
 
 @needs_moto

@@ -175,6 +175,37 @@ async def test_what_is_not_is_an_error(liar: Liar, origin: HttpOrigin, script: S
     assert await outcome(origin, Outgoing("GET", "/a")) == (200, b"hello")  # and it spoils nothing for the next one
 
 
+async def test_the_last_byte_is_given_when_the_end_is_known_to_be_good(liar: Liar, origin: HttpOrigin) -> None:
+    liar.says(response(b"hel", length=5), 0.05, b"lo" + OK)
+    incoming = await origin.fetch(Outgoing("GET", "/a"))
+    pieces = aiter(incoming.chunks())
+    assert await anext(pieces) == b"hel"
+    with pytest.raises(UpstreamError, match=Trouble.OVERLONG):
+        await anext(pieces)
+
+
+async def test_what_follows_a_body_on_its_connection_is_another_request_s(liar: Liar, origin: HttpOrigin) -> None:
+    liar.says((OK,), (OK + OK,))
+    first = await origin.fetch(Outgoing("GET", "/a"))  # all of it is there, and nobody has read it
+    second = await origin.fetch(Outgoing("GET", "/b"))
+    assert liar.connections == 1
+    assert await whole(first) == b"hello"
+    with pytest.raises(UpstreamError, match=Trouble.OVERLONG):
+        await whole(second)
+
+
+@pytest.mark.parametrize("body", [OK, CHUNKED + HELLO + LAST], ids=["length", "chunks"])
+async def test_what_becomes_of_a_connection_later_is_another_request_s(
+    liar: Liar, origin: HttpOrigin, body: bytes
+) -> None:
+    liar.says((body,), (End.RESET,))
+    first = await origin.fetch(Outgoing("GET", "/a"))
+    with pytest.raises(UpstreamError):
+        await (await origin.fetch(Outgoing("PUT", "/b"))).close()
+    assert liar.connections == 1
+    assert await whole(first) == b"hello"
+
+
 def part(body: bytes, *fields: str, length: int | None = None) -> bytes:
     """A 206."""
     return response(body, *fields, status="206 Partial Content", length=length)
