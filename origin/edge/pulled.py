@@ -152,13 +152,21 @@ def rule_for(kind: Kind, policy: CachePolicy) -> str:
 
 
 def _shown_fields(mount: Mount, asked: Asked, kind: Kind, audience: Audience, reply: Reply) -> tuple[Header, ...]:
-    # Which pages may read is the mount's to say.
-    fields: Fields = without(reply.headers, _ABOUT_ORIGINS)
-    own = combined(fields, "Cache-Control")
-    is_ruled = asked.rule is not None and (own == asked.rule or (own is None and reply.status in {404, 410}))
-    if mount.protection is None and not is_ruled:
+    fields: Fields = reply.headers
+    if not _ABOUT_ORIGINS.isdisjoint([name.lower() for name, _ in fields]):
+        # Which pages may read is the mount's to say.
+        fields = without(fields, _ABOUT_ORIGINS)
+    if mount.protection is None and not _is_ruled(asked, reply):
         return fields
     return (*without(fields, _CACHING), *_lifetime(mount, kind, audience, reply))
+
+
+def _is_ruled(asked: Asked, reply: Reply) -> bool:
+    """Whether the answer lives by the mount's rule."""
+    if asked.rule is None:
+        return False
+    own = combined(reply.headers, "Cache-Control")
+    return own == asked.rule or (own is None and reply.status in {404, 410})
 
 
 def _lifetime(mount: Mount, kind: Kind, audience: Audience, reply: Reply) -> tuple[Header, ...]:

@@ -22,7 +22,8 @@ from origin.http.spans import ByteSpan
 from origin.httpcache.freshness import State, current_age, freshness, freshness_lifetime
 from origin.httpcache.policy import Policy
 from origin.httpcache.reuse import Purged
-from origin.httpcache.stored import StoredResponse
+from origin.httpcache.stored import StoredResponse, Variant
+from origin.httpcache.variants import is_selected
 from origin.shield.answering import WRITTEN
 from origin.shield.asked import Asked
 from origin.shield.bodies import KeptBody, Shape
@@ -45,6 +46,7 @@ class _Ready:
     requested_at: float
     lifetime: float
     tags: tuple[str, ...]
+    vary: Variant
     fields: Fields  # those that `represent` does not write
     content_type: str | None
     etag: EntityTag | None
@@ -73,7 +75,9 @@ class ReadyHits:
             return None
         fields = [(name.lower(), value) for name, value in asked.fields]
         names = dict(fields)
-        if not _ASKS_CACHES.isdisjoint(names) or (ready.modified is None and "if-modified-since" in names):
+        if not _ASKS_CACHES.isdisjoint(names) or not is_selected(ready.vary, asked.fields):
+            return None
+        if ready.modified is None and "if-modified-since" in names:
             return None
         ageing = (age_field(age), _hit(int(ready.lifetime - age)))
         conditions = Conditions.from_fields(fields)
@@ -92,7 +96,7 @@ class ReadyHits:
 
 def _ready(policy: Policy, head: bytes) -> _Ready | None:
     stored = unpack(head)
-    if not isinstance(stored, StoredResponse) or stored.status != 200 or stored.vary:
+    if not isinstance(stored, StoredResponse) or stored.status != 200:
         return None
     if freshness(stored, stored.received_at, policy).state is not State.FRESH:
         return None
@@ -108,7 +112,7 @@ def _ready(policy: Policy, head: bytes) -> _Ready | None:
         return None
     fields, content_type = without(stored.fields, WRITTEN | {"age"}), combined(stored.fields, "Content-Type")
     whole = None
-    if content_type is not None and not values_of(fields, "Vary"):
+    if content_type is not None and len(values_of(fields, "Vary")) < 2:
         shown = Representation(Shape(1), content_type, tag, changed, fields)
         whole = represent("GET", UNCONDITIONAL, shown, stored.received_at, "none").headers
     return _Ready(
@@ -117,6 +121,7 @@ def _ready(policy: Policy, head: bytes) -> _Ready | None:
         requested_at=stored.requested_at,
         lifetime=freshness_lifetime(stored, policy),
         tags=stored.tags,
+        vary=stored.vary,
         fields=fields,
         content_type=content_type,
         etag=tag,

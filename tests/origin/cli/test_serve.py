@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +16,14 @@ from tests.origin.cli.conftest import CONFIGURATION, Console
 from tests.system.processes import Gateway, headgate, serving, wait_until, write_configuration
 
 DIRECTORY = "/vod/film/"
+# Prints what is frozen, whether collections are fewer now, and what a full one goes through, before and after.
+COLLECTS = """
+import gc
+from origin.cli.serve import spare_the_collector
+threshold, objects = gc.get_threshold()[0], len(gc.get_objects())
+spare_the_collector()
+print(gc.get_freeze_count(), int(gc.get_threshold()[0] > threshold), objects, len(gc.get_objects()))
+"""
 OPAQUE = "exp=1~acl=/*~hmac=0123456789abcdef0123456789abcdef"
 
 
@@ -50,6 +60,16 @@ def requests_with(token: str) -> list[tuple[str, dict[str, str]]]:
         (f"/nowhere?hdnea={token}", {}),
         (f"/vod/%2e%2e/{below}?token={token}", {}),
     ]
+
+
+def test_what_start_up_made_is_not_looked_through_again() -> None:
+    said = subprocess.run(
+        [sys.executable, "-c", COLLECTS], capture_output=True, text=True, timeout=30, check=True
+    ).stdout.split()
+    frozen, fewer, at_first, then = map(int, said)
+    assert frozen > 0
+    assert then < at_first / 10, "objects that a full collection goes through"
+    assert fewer == 1
 
 
 def test_it_says_where_it_listens_and_ends_with_0(gateway: Gateway) -> None:

@@ -18,7 +18,8 @@ from origin.http.fields import combined
 from origin.http.reply import Body, Bytes, Empty, FileSlice, Reply, Slices
 from origin.httpcache.policy import Policy
 from origin.httpcache.reuse import Purged, Serve, decide
-from origin.httpcache.stored import StoredResponse
+from origin.httpcache.stored import StoredResponse, Variant
+from origin.httpcache.variants import UNSELECTABLE
 from origin.shield.answering import reply_from
 from origin.shield.asked import Asked
 from origin.shield.ready import ReadyHits
@@ -85,10 +86,8 @@ def kept(stored: StoredResponse, there: tuple[Run, ...] = WHOLE, length: int | N
     return Kept("key", stored, held)
 
 
-def response(
-    fields: tuple[tuple[str, str], ...] = ORDINARY, status: int = 200, vary: str | None = None
-) -> StoredResponse:
-    return StoredResponse(status, fields, NOW - 1, NOW, () if vary is None else ((vary, None),))
+def response(fields: tuple[tuple[str, str], ...] = ORDINARY, status: int = 200, vary: Variant = ()) -> StoredResponse:
+    return StoredResponse(status, fields, NOW - 1, NOW, vary)
 
 
 def quick(asked: Asked, found: Kept, now: float = NOW, purged: Purged = Purged.NONE) -> Reply | None:
@@ -163,7 +162,7 @@ def test_a_range_is_answered_where_its_bytes_are_there(value: str, status: int, 
         (Asked("GET", "/a", "/a"), kept(response()), NOW + 59),  # a second old when it came
         (Asked("GET", "/a", "/a"), kept(response((*ORDINARY[:3], OLD_DATE))), NOW),
         (Asked("GET", "/a", "/a"), kept(response(status=404)), NOW),
-        (Asked("GET", "/a", "/a"), kept(response(vary="accept")), NOW),
+        (Asked("GET", "/a", "/a", (("Accept", "text/*"),)), kept(response(vary=(("accept", "video/*"),))), NOW),
         (Asked("GET", "/a", "/a"), kept(response(), length=None), NOW),
         (Asked("GET", "/a", "/a"), kept(response(), ((0, 999),)), NOW),
     ],
@@ -183,21 +182,23 @@ def test_what_was_purged_has_no_quick_answer(purged: Purged) -> None:
     response_fields=st.lists(st.sampled_from(RESPONSE_FIELDS), max_size=3),
     request_fields=st.lists(st.sampled_from(REQUEST_FIELDS), max_size=2),
     is_vague=st.booleans(),
+    vary=st.sampled_from([(), (("accept", None),), (("accept", "video/*"),), UNSELECTABLE]),
     after=st.sampled_from([0.0, 1.5, 29.0, 30.0, 58.9, 59.0, 1e6]),
     purged=st.sampled_from(Purged),
 )
-@example("GET", [TOMORROW], [], False, 1.5, Purged.NONE)
-@example("GET", [*TWO_VARY], [], False, 1.5, Purged.NONE)
+@example("GET", [TOMORROW], [], False, (), 1.5, Purged.NONE)
+@example("GET", [*TWO_VARY], [], False, (), 1.5, Purged.NONE)
 def test_a_quick_answer_is_that_of_the_long_way(
     method: str,
     response_fields: list[tuple[str, str]],
     request_fields: list[tuple[str, str]],
     is_vague: bool,
+    vary: Variant,
     after: float,
     purged: Purged,
 ) -> None:
     fields = tuple(response_fields) if is_vague else tuple((dict(ORDINARY) | dict(response_fields)).items())
-    stored, now = response(fields), NOW + after
+    stored, now = response(fields, vary=vary), NOW + after
     asked = Asked(method, "/a", "/a", tuple(request_fields), boundary="edge")
     reply = quick(asked, found := kept(stored), now, purged)
     if reply is None:
