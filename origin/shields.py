@@ -35,9 +35,9 @@ from origin.shield.places import Place
 from origin.shield.prefetch import Limits, Prefetcher
 from origin.shield.pulls import Pulls
 from origin.shield.recorder import Event
-from origin.shield.sharing import Fleet
+from origin.shield.sharing import Fleet, Judge
 from origin.shield.shelf import Shelf
-from origin.shield.shield import Judge, Rules, Shield
+from origin.shield.shield import Rules, Shield
 from origin.storage.bucket_client import BucketOptions
 from origin.storage.mounts import BadStorageUrl, open_bucket
 from origin.telemetry.upstream_metrics import UpstreamMetrics
@@ -172,12 +172,11 @@ async def open_shields(
         return None
     shelf = await open_shelf(configured, metrics, stack)
     mounts = tuple(MountName(mount.prefix, mount.asset_depth) for mount in configured.mount)
-    coalescing = Fleet(fleet.leases, fleet.relay)
+    judge = judge_by(fleet.purges)
+    coalescing = Fleet(fleet.leases, fleet.relay, judge)
     invalidations = Invalidations(shelf, fleet.bus, secrets.token_bytes(_NODE_BYTES), time.time)
     stack.push_async_callback(invalidations.close)
-    return Shields(
-        shelf, judge_by(fleet.purges), coalescing, invalidations, metrics, mounts, partial(_signing_key, rings)
-    )
+    return Shields(shelf, judge, coalescing, invalidations, metrics, mounts, partial(_signing_key, rings))
 
 
 def _observed(metrics: UpstreamMetrics, mount: str, fetched: Fetched) -> None:

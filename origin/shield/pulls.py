@@ -149,7 +149,7 @@ class Pulls:
             if lease is not None:
                 return await self._lead(asked, wish, name, lease)
             followed = await fleet.follow_or_wait(name)
-            landing = None if followed is None else await self._follow(asked, wish, followed)
+            landing = None if followed is None else await self._follow(fleet, asked, wish, followed)
             if landing is not None:
                 return landing
         return await self.pull(asked, wish)
@@ -190,13 +190,13 @@ class Pulls:
                 sharing.cancel()
                 await asyncio.gather(sharing, return_exceptions=True)
 
-    async def _follow(self, asked: Asked, wish: Wish, followed: Followed) -> Landing | None:
+    async def _follow(self, fleet: Fleet, asked: Asked, wish: Wish, followed: Followed) -> Landing | None:
         """The response that another node pulls; None when it is of no use here."""
         told = unpack_head(followed)
         if told is None:
             return None
         stored, status, run = told
-        if not may_share(asked, stored, self._policy):
+        if not may_share(asked, stored, self._policy) or fleet.has_purged(asked.url, stored):
             return None
         try:
             arriving = await self._place(asked, wish, stored, run, is_part=status == 206)

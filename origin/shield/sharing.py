@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
@@ -10,7 +11,15 @@ from cache.disk.fill import Fill
 from cache.fleet.leases import Leases
 from cache.fleet.relay import Followed, Relay
 from cache.fleet.waiting import follow_or_wake
+from origin.httpcache.reuse import Purged
 from origin.httpcache.stored import StoredResponse, pack, unpack
+
+# Whether what is kept under a public URL, with these tags and from a pull that began then, has been purged.
+Judge = Callable[[str, tuple[str, ...], float], Purged]
+
+
+def _never_purged(_url: str, _tags: tuple[str, ...], _requested_at: float) -> Purged:
+    return Purged.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +28,11 @@ class Fleet:
 
     leases: Leases
     relay: Relay | None  # None: a node alone
+    judge: Judge = _never_purged
+
+    def has_purged(self, url: str, stored: StoredResponse) -> bool:
+        """Whether a response's pull began before a purge of it."""
+        return self.judge(url, stored.tags, stored.requested_at) is not Purged.NONE
 
     async def follow_or_wait(self, name: str) -> Followed | None:
         """The body that the holder of this lease passes on; None once it is clear that it does not."""

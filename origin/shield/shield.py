@@ -40,6 +40,7 @@ from origin.shield.presence import has_all, lies_in
 from origin.shield.pulls import Pulls, Wish
 from origin.shield.ready import ReadyHits
 from origin.shield.recorder import Event, Recorder
+from origin.shield.sharing import Judge
 from origin.shield.shelf import Arriving, Found, Kept, Shelf, same_variant, variant_like
 from origin.shield.slices import first_range
 from origin.upstream.origin_server import Incoming, UpstreamError
@@ -68,8 +69,6 @@ class Rules:
     slice_bytes: int
 
 
-# Whether what is kept under a public URL, with these tags and from a pull that began then, has been purged.
-Judge = Callable[[str, tuple[str, ...], float], Purged]
 # Have a URL's responses used no more, those too that were asked for before a time.
 Forget = Callable[[str, float], Awaitable[None]]
 
@@ -191,7 +190,7 @@ class Shield:
         try:
             if asked.method == "HEAD":
                 return await self._head(asked, found)
-            landing, is_mine = await self._pulls.join(without_conditions(asked), wish)
+            landing, is_mine = await self._join(without_conditions(asked), wish)
         except UpstreamError:
             if not may_serve:
                 raise
@@ -248,12 +247,21 @@ class Shield:
             return await self._alone(asked, await self._pulls.pass_on(asked), forward)
         wanted = first_range(asked.range, self._slice_bytes)
         wish = Wish((("Range", wanted),) if wanted is not None else ())
-        landing, is_mine = await self._pulls.join(without_conditions(asked), wish)
+        landing, is_mine = await self._join(without_conditions(asked), wish)
         if isinstance(landing, Landed) and not same_variant(landing.stored, asked.fields):
             # It was for others; those who want the same as this one pull it together.
             wish = replace(wish, variant=variant_key(variant_like(landing.stored, asked.fields)))
-            landing, is_mine = await self._pulls.join(without_conditions(asked), wish)
+            landing, is_mine = await self._join(without_conditions(asked), wish)
         return await self._landed(asked, landing, forward, now, is_mine=is_mine)
+
+    async def _join(self, asked: Asked, wish: Wish) -> tuple[Landing, bool]:
+        """Join a pull, but none that was under way already when what it brings was purged."""
+        landing, is_mine = await self._pulls.join(asked, wish)
+        if not is_mine and isinstance(landing, Landed):
+            stored = landing.stored
+            if self._judge(asked.url, stored.tags, stored.requested_at) is not Purged.NONE:
+                return await self._pulls.join(asked, wish)
+        return landing, is_mine
 
     async def _landed(self, asked: Asked, landing: Landing, forward: Forward, now: float, *, is_mine: bool) -> Answered:
         match landing:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 
@@ -168,22 +170,26 @@ def test_a_node_that_was_down_during_the_purge(tmp_path: Path, upstream: Upstrea
             assert says(there, "/2.ts") == b"first"
 
 
-def test_what_is_on_its_way_when_it_is_purged_is_not_kept(
-    tmp_path: Path, upstream: Upstream, redis_server: RedisServer
+@pytest.mark.parametrize("mode", ["soft", "hard"])
+@pytest.mark.parametrize("moment", ["thinking", "sending"])
+def test_what_is_on_its_way_when_it_is_purged_is_for_nobody_who_asks_later(
+    tmp_path: Path, upstream: Upstream, redis_server: RedisServer, mode: str, moment: str
 ) -> None:
     """The pull began before the purge: nobody can know which version it brings."""
     with nodes(*configurations(tmp_path, upstream, redis_server)) as (here, there):
         wait_until(lambda: is_connected(here, there), "both are on the bus")
-        upstream.put("/1.ts", b"first" * 1000, body_seconds=1.0)
-        connection = http.client.HTTPConnection("127.0.0.1", here.ports["public"], timeout=10)
-        connection.request("GET", "/1.ts")
-        answer = connection.getresponse()
-        upstream.put("/1.ts", b"second")
-        purge(there, "hard", urls=["/1.ts"])
-        assert answer.read() == b"first" * 1000
-        connection.close()
-        wait_until(lambda: says(here, "/1.ts") == b"second", "it is asked for again", WITHIN)
-        assert says(there, "/1.ts") == b"second"
+        upstream.put("/1.ts", b"first" * 1000, think_seconds=2.0 * (moment == "thinking"), body_seconds=2.0)
+        with ThreadPoolExecutor(1) as pool:
+            asking = pool.submit(says, here, "/1.ts")
+            wait_until(lambda: upstream.count("/1.ts") == 1, "it is pulled")
+            time.sleep(0.5)
+            upstream.put("/1.ts", b"second")
+            purge(there, mode, urls=["/1.ts"])
+            assert says(there, "/1.ts") == b"second"
+            time.sleep(0.2)  # a moment for the news
+            assert says(here, "/1.ts") == b"second"
+            assert asking.result() == b"first" * 1000
+        assert says(here, "/1.ts") == says(there, "/1.ts") == b"second"
 
 
 def ask_to_purge(gateway: Gateway, target: str, fields: dict[str, str] | None = None) -> int:
