@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from auth import Algorithm, Claims, Gate, PathScope, Realm
+from origin.keystore.file import add_key
+from origin.keystore.generate import new_key
 from tests.parts import find_part
 from tests.redis_server import RedisServer
 from tests.system.fleet_site import fleet_configuration, nodes
@@ -224,3 +227,42 @@ def test_the_method(tmp_path: Path, upstream: Upstream, redis_server: RedisServe
         assert ask_to_purge(here, "/b/*") == 200
         assert says(here, "/b/1.ts") == b"second"
         wait_until(lambda: says(there, "/b/1.ts") == b"second", "the other node asks again", WITHIN)
+
+
+SIGNED = """
+[keyrings.main]
+file = "keys.json"
+[[mount]]
+prefix = "/vod"
+storage = "{storage}"
+access = "signed"
+keys = "main"
+[mount.upstream]
+private_networks = ["127.0.0.0/8"]
+"""
+PLAYLIST = "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\n{segment}\n#EXT-X-ENDLIST\n"
+
+
+@pytest.mark.parametrize("mode", ["soft", "hard"])
+def test_playlists_into_which_tokens_are_written(
+    tmp_path: Path, upstream: Upstream, redis_server: RedisServer, mode: str
+) -> None:
+    """They are kept twice, as the upstream gave them and as they were read."""
+    ring = add_key(tmp_path / "keys.json", new_key(Algorithm.HS256))
+    claims = Claims(expires=time.time() + 600, scope=PathScope.prefix("/vod/film/"))
+    signed = Gate(Realm("/vod")).sign("/vod/film/index.m3u8", claims, ring, time.time())
+    mounts = SIGNED.format(storage=upstream.url)
+    configs = [
+        fleet_configuration(tmp_path, name, upstream.url, redis_server.url, mounts=mounts, extra=ADMIN)
+        for name in ("a", "b")
+    ]
+    with nodes(*configs) as (here, there):
+        wait_until(lambda: is_connected(here, there), "both are on the bus")
+        upstream.put("/film/index.m3u8", PLAYLIST.format(segment="old.ts").encode())
+        for gateway in (here, there, here, there):
+            assert b"old.ts?token=" in says(gateway, signed)
+        upstream.put("/film/index.m3u8", PLAYLIST.format(segment="new.ts").encode())
+        assert b"old.ts" in says(here, signed)
+        purge(here, mode, urls=["/vod/film/index.m3u8"])
+        wait_until(lambda: b"new.ts?token=" in says(here, signed), "it is read anew", 2 * WITHIN)
+        wait_until(lambda: b"new.ts?token=" in says(there, signed), "it is read anew there", 2 * WITHIN)
