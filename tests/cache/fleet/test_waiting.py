@@ -61,19 +61,25 @@ async def test_what_is_passed_on_comes_first(nodes: tuple[Node, Node]) -> None:
 
 
 @pytest.mark.parametrize(("is_done", "wake"), [(True, Wake.DONE), (False, Wake.FAILED), (None, Wake.EXPIRED)])
-@pytest.mark.parametrize("is_declined", [True, False])
 async def test_without_a_body_the_holders_word_counts(
-    nodes: tuple[Node, Node], is_done: bool | None, wake: Wake, is_declined: bool
+    nodes: tuple[Node, Node], is_done: bool | None, wake: Wake
 ) -> None:
     one, two = nodes
     lease = await held(one)
-    sharing = asyncio.ensure_future(relay_of(one).share(KEY, lease.fence if is_declined else 0, b"", Growth(2000)))
     watching = relay_of(two)
     waiting = await begun(two, watching)
-    while is_declined and watching._views:
-        await asyncio.sleep(0.001)
     await lease.release(is_done)
     assert await waiting is wake
+    assert watching._views == {}
+
+
+async def test_a_holder_that_declines_is_not_waited_for(nodes: tuple[Node, Node]) -> None:
+    one, two = nodes
+    lease = await held(one)
+    sharing = asyncio.ensure_future(relay_of(one).share(KEY, lease.fence, b"", Growth(2000)))
+    watching = relay_of(two)
+    assert await (await begun(two, watching)) is Wake.EXPIRED
+    assert await lease.renew()
     assert watching._views == {}
     sharing.cancel()
     await asyncio.gather(sharing, return_exceptions=True)
