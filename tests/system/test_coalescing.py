@@ -145,6 +145,22 @@ async def test_nodes_coalesce_again_when_redis_is_back(
         pytest.fail("each node pulls by itself, for ever")
 
 
+async def test_what_is_too_large_to_be_passed_on_is_not_waited_for(
+    tmp_path: Path, upstream: Upstream, redis_server: RedisServer
+) -> None:
+    large = os.urandom(65 * 2**20)
+    configs = [
+        fleet_configuration(tmp_path, name, upstream.url, redis_server.url, lease_seconds=30.0) for name in ("a", "b")
+    ]
+    with nodes(*configs) as gateways:
+        await connected(gateways)
+        upstream.put("/large", large, think_seconds=0.5, body_seconds=4.0)
+        viewed = await swarm(ports(gateways), "/large", large, 2, over_seconds=0.1)
+        assert [one.has(large) for one in viewed] == [True, True]
+        assert all(one.first_byte_at < upstream.ended[0] for one in viewed)
+        assert upstream.count("/large") == 2
+
+
 async def test_workers_without_redis_pull_once_each(tmp_path: Path, upstream: Upstream) -> None:
     upstream.put("/film", SMALL, think_seconds=THINK_SECONDS)
     with workers(fleet_configuration(tmp_path, "one", upstream.url, None), 2) as gateways:
