@@ -263,7 +263,9 @@ class Shield:
                 return await self._arriving(asked, shown, forward, landing.status, now, is_mine=is_mine)
             case Landed(arriving=None):
                 return await self._found_meanwhile(asked, forward, now)
-            case Failure(stored=stored, body=body):
+            case Failure(stored=stored, body=body) if is_mine or landing.is_for_all:
+                if not is_mine:
+                    stored = replace(stored, fields=without(stored.fields, {"set-cookie"}))
                 status = CacheStatus(CACHE_NAME, forward, forward_status=stored.status, collapsed=not is_mine)
                 outcome = Outcome.MISS if is_mine else Outcome.COLLAPSED
                 return Answered(passed_on(asked, stored, status, Bytes(body)), outcome)
