@@ -200,7 +200,8 @@ class Shield:
         if isinstance(landing, Failure) and may_serve and landing.stored.status in _FAILING:
             self._cooldown.start(found.key, now)
             return self._stale(asked, found, wanted, now)
-        if isinstance(landing, Landed) and _is_about(found, landing):
+        is_for = is_mine or may_share(asked, landing.stored, self._policy)
+        if isinstance(landing, Landed) and is_for and _is_about(found, landing):
             fresh = replace(found, stored=landing.stored)
             return self._validated(asked, fresh, wanted.forward, now, is_mine=is_mine)
         found.release()
