@@ -21,7 +21,7 @@ from origin.httpcache.storing import StoreVerdict, may_store, storable_fields, s
 from origin.httpcache.tags import bounded
 from origin.httpcache.updating import freshened, is_match_for
 from origin.shield.asked import Asked
-from origin.shield.audience import may_share
+from origin.shield.audience import may_share, wants_its_own
 from origin.shield.landing import Failure, Landed, Landing, Single
 from origin.shield.recorder import Event, Recorder
 from origin.shield.relayed import Relayed, rest_of
@@ -239,7 +239,7 @@ class Pulls:
         verdict = may_store("GET", asked.fields, stored.status, incoming_fields(stored, incoming), self._policy)
         # A failure that may be kept must not push out what may stand in for it.
         if stored.status >= 500 and (verdict is not StoreVerdict.STORE or wish.stored is not None):
-            return Failure(stored, await _small(incoming))
+            return Failure(stored, await _small(incoming), not wants_its_own(asked))
         if verdict is not StoreVerdict.STORE:
             return Single.of(_as_received(stored, incoming), verdict.value, incoming)
         return await self._keep(asked, wish, incoming, stored)

@@ -200,7 +200,8 @@ class Shield:
         if isinstance(landing, Failure) and may_serve and landing.stored.status in _FAILING:
             self._cooldown.start(found.key, now)
             return self._stale(asked, found, wanted, now)
-        if isinstance(landing, Landed) and _is_about(found, landing):
+        is_for = is_mine or may_share(asked, landing.stored, self._policy)
+        if isinstance(landing, Landed) and is_for and _is_about(found, landing):
             fresh = replace(found, stored=landing.stored)
             return self._validated(asked, fresh, wanted.forward, now, is_mine=is_mine)
         found.release()
@@ -263,7 +264,9 @@ class Shield:
                 return await self._arriving(asked, shown, forward, landing.status, now, is_mine=is_mine)
             case Landed(arriving=None):
                 return await self._found_meanwhile(asked, forward, now)
-            case Failure(stored=stored, body=body):
+            case Failure(stored=stored, body=body) if is_mine or landing.is_for_all:
+                if not is_mine:
+                    stored = replace(stored, fields=without(stored.fields, {"set-cookie"}))
                 status = CacheStatus(CACHE_NAME, forward, forward_status=stored.status, collapsed=not is_mine)
                 outcome = Outcome.MISS if is_mine else Outcome.COLLAPSED
                 return Answered(passed_on(asked, stored, status, Bytes(body)), outcome)
