@@ -37,11 +37,12 @@ from origin.shield.landing import Failure, Landed, Landing, Single
 from origin.shield.locating import Locator, is_divisible
 from origin.shield.places import Place
 from origin.shield.presence import has_all, lies_in
-from origin.shield.pulls import Pulls, Wish
+from origin.shield.pulls import Pulls
 from origin.shield.ready import ReadyHits
 from origin.shield.recorder import Event, Recorder
 from origin.shield.shelf import Arriving, Found, Kept, Shelf, same_variant, variant_like
 from origin.shield.slices import first_range
+from origin.shield.wish import Wish
 from origin.upstream.origin_server import Incoming, UpstreamError
 
 _log = logging.getLogger(__name__)
@@ -98,6 +99,7 @@ class Shield:
         self._forget: Forget = forget or shelf.forget
         self._ready = ReadyHits(rules.policy, judge)
         self._cooldown = Cooldown[str](_COOLDOWN_SECONDS)
+        self._refreshed = Cooldown[str](_COOLDOWN_SECONDS)
         self._unshared = Cooldown[str](_UNSHARED_SECONDS)
 
     async def answer(self, asked: Asked, now: float) -> Answered:
@@ -154,7 +156,8 @@ class Shield:
             case Serve(age=age, ttl=ttl) if found is not None:
                 return await self._serve(asked, found, age, ttl, now)
             case ServeWhileRevalidating(age=age, ttl=ttl, conditional=conditional) if found is not None:
-                if not isinstance(found, Arriving):
+                if not isinstance(found, Arriving) and not self._refreshed.holds(found.key, now):
+                    self._refreshed.start(found.key, now)
                     self._pulls.launch(without_conditions(asked), _validating(found, conditional))
                 status = CacheStatus(CACHE_NAME, ttl=int(ttl), detail="revalidating")
                 return self._reply(asked, found, status, age, now, Outcome.STALE)

@@ -16,8 +16,8 @@ from cache.disk.limits import DiskLimits
 from origin.http.fields import combined
 from origin.shield.bodies import BodyFailed
 from origin.shield.landing import Landed
-from origin.shield.pulls import Wish
 from origin.shield.recorder import Event
+from origin.shield.wish import Wish
 from origin.upstream.http_config import HttpOriginConfig
 from origin.upstream.http_origin import HttpOrigin
 from origin.upstream.origin_server import Outgoing, Trouble, UpstreamError

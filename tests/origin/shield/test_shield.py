@@ -335,6 +335,18 @@ async def test_a_stale_response_is_served_while_one_validation_goes_on(tmp_path:
         await it.settled()
 
 
+async def test_an_upstream_that_fails_behind_a_stale_response_is_asked_once_a_second(tmp_path: Path) -> None:
+    async with scene(tmp_path) as it:
+        await stale(it, ("Cache-Control", "max-age=60, stale-while-revalidate=60"))
+        it.origin.answers["/a"] = Answer(503, body=b"later")
+        for asked in (2, 3):
+            for _ in range(5):
+                assert (await it.get("/a")).outcome is Outcome.STALE
+                await it.settled()
+            assert len(it.origin.asked) == asked
+            it.clock.now += 1
+
+
 async def test_a_purged_response_is_not_used(tmp_path: Path) -> None:
     async with scene(tmp_path) as it:
         it.origin.put("/a", DATA, FRESH)
