@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import tempfile
 import time
@@ -191,7 +192,10 @@ async def open_shelf(configured: settings.Settings, metrics: UpstreamMetrics, st
     disk = configured.cache.disk
     directory = disk.directory
     if directory is None:
-        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="headgate-")))
+        # Making it and taking it away waits for the disk.
+        temporary = await asyncio.to_thread(partial(tempfile.TemporaryDirectory[str], prefix="headgate-"))
+        stack.push_async_callback(asyncio.to_thread, temporary.cleanup)
+        directory = Path(temporary.name)
     limits = DiskLimits(
         max_bytes=disk.max_bytes,
         max_object_bytes=min(disk.max_object_bytes, disk.max_bytes // 2),

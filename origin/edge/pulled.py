@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from urllib.parse import quote
 
+from auth import Gate
 from origin.edge.admission import Admission
 from origin.edge.boundaries import boundary_for
 from origin.edge.lifetimes import MANIFESTS, Audience, CachePolicy, lifetime_headers, not_found_headers
@@ -65,7 +66,7 @@ async def answer_pulled(
 
 def asked_of(mount: Mount, upstream: Upstream, target: Target, admission: Admission, inbound: Inbound) -> Asked:
     """The request as the shield may know it: without the viewer's token and without what is for this hop alone."""
-    drop = _dropped(upstream.own_fields, is_open=mount.protection is None)
+    drop = _dropped(upstream.own_fields, None if mount.protection is None else mount.protection.gate)
     query = without_cmcd(admission.query) if upstream.keeps_query else ""
     url, below = _remembered(mount.name.prefix, target.path, query)
     return Asked(
@@ -130,11 +131,13 @@ _short = lru_cache(_SPELLINGS_KEPT)(_spelled)
 
 
 @lru_cache
-def _dropped(own_fields: frozenset[str], *, is_open: bool) -> frozenset[str]:
+def _dropped(own_fields: frozenset[str], gate: Gate | None) -> frozenset[str]:
     """The fields of a request that stay here."""
     drop = _OF_THE_VIEWER | own_fields
+    if gate is None:
+        return drop
     # A token may ride in them, and no answer to one viewer's credentials is for another.
-    return drop if is_open else drop | _CREDENTIALS
+    return drop | _CREDENTIALS | {accepted.carriage.header for accepted in gate.realm.accepts}
 
 
 def rule_for(kind: Kind, policy: CachePolicy) -> str:
@@ -168,7 +171,8 @@ def _is_ruled(asked: Asked, reply: Reply) -> bool:
 
 def _lifetime(mount: Mount, kind: Kind, audience: Audience, reply: Reply) -> tuple[Header, ...]:
     """What a protected answer says, whatever the upstream said; but it is never kept where that forbade it."""
-    if any("no-store" in value.lower() for value in values_of(reply.headers, "Cache-Control")):
+    said = ",".join(values_of(reply.headers, "Cache-Control")).lower()
+    if "no-store" in said or ("private" in said and audience is Audience.EDGE):
         return (cache_control(NO_STORE),)
     if reply.status in {404, 410}:
         return not_found_headers(audience)

@@ -3,7 +3,7 @@
 PURGE /vod/a.ts?v=2   X-Purge-Mode: soft|hard              one URL: `purge.soft()` or `purge.hard()`
 BAN /                 X-Ban-Url: ^/vod/a(/|\\?|$)            all URLs that match
 PURGE /               xkey-softpurge or xkey-purge: a b    tags, with the xkey module
-BAN /                 X-Ban-Tag: (^|[ ,])a([ ,]|$)         tags, without it
+BAN /                 X-Ban-Tag: (^|[\\x20,])a([\\x20,]|$)   tags, without it
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Varnish:
         calls += [self._call("BAN", "/", ("X-Ban-Url", _prefix_pattern(one.value))) for one in scopes[Scope.PREFIX]]
         calls += self._xkey_calls(by_key)
         calls += [
-            self._call("BAN", "/", ("X-Ban-Tag", f"(^|[ ,]){_escaped(one.value)}([ ,]|$)"))
+            self._call("BAN", "/", ("X-Ban-Tag", rf"(^|[\x20,]){_escaped(one.value)}([\x20,]|$)"))
             for one in scopes[Scope.TAG]
             if one not in by_key
         ]

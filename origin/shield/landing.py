@@ -37,10 +37,12 @@ class Single:
     _closing: asyncio.Task[None] | None = field(default=None, repr=False)
 
     @classmethod
-    def of(cls, stored: StoredResponse, reason: str, incoming: Incoming) -> Single:
+    def of(
+        cls, stored: StoredResponse, reason: str, incoming: Incoming, patience_seconds: float = _CLAIM_SECONDS
+    ) -> Single:
         """Closed by itself when nobody claims it soon."""
         single = cls(stored, reason, incoming)
-        single._timer = asyncio.get_running_loop().call_later(_CLAIM_SECONDS, single._expire)
+        single._timer = asyncio.get_running_loop().call_later(patience_seconds, single._expire)
         return single
 
     def claim(self) -> Incoming | None:
@@ -62,6 +64,7 @@ class Failure:
 
     stored: StoredResponse
     body: bytes
+    is_for_all: bool = True  # not so where credentials may have brought it about
 
 
 Landing: TypeAlias = Landed | Single | Failure

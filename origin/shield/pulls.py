@@ -21,7 +21,7 @@ from origin.httpcache.storing import StoreVerdict, may_store, storable_fields, s
 from origin.httpcache.tags import bounded
 from origin.httpcache.updating import freshened, is_match_for
 from origin.shield.asked import Asked
-from origin.shield.audience import may_share
+from origin.shield.audience import may_share, wants_its_own
 from origin.shield.landing import Failure, Landed, Landing, Single
 from origin.shield.recorder import Event, Recorder
 from origin.shield.relayed import Relayed, rest_of
@@ -48,6 +48,7 @@ class Wish:
     fields: Fields = ()  # preconditions, Range and If-Range
     key: str = ""  # of the kept response that a 304 or a 206 is about
     stored: StoredResponse | None = None  # its head
+    variant: str = ""  # which one, where others are pulled at the same time
 
     @property
     def range(self) -> str | None:
@@ -238,7 +239,7 @@ class Pulls:
         verdict = may_store("GET", asked.fields, stored.status, incoming_fields(stored, incoming), self._policy)
         # A failure that may be kept must not push out what may stand in for it.
         if stored.status >= 500 and (verdict is not StoreVerdict.STORE or wish.stored is not None):
-            return Failure(stored, await _small(incoming))
+            return Failure(stored, await _small(incoming), not wants_its_own(asked))
         if verdict is not StoreVerdict.STORE:
             return Single.of(_as_received(stored, incoming), verdict.value, incoming)
         return await self._keep(asked, wish, incoming, stored)
@@ -324,9 +325,11 @@ class Pulls:
             # Nobody new is to find what broke.
             arriving.is_broken = not is_whole
             self._shelf.arrived(arriving)
-            if not is_whole:
-                await asyncio.shield(fill.abandon())
-            await incoming.close()
+            try:
+                if not is_whole:
+                    await asyncio.shield(fill.abandon())
+            finally:
+                await incoming.close()
 
     def _check_size(self, received: int) -> None:
         if received > self._largest:
@@ -352,7 +355,7 @@ def _is_of(known: StoredResponse, part: StoredResponse) -> bool:
 
 def _flight(asked: Asked, wish: Wish) -> str:
     # What must be validated and what is not there at all are pulled by the same flight.
-    return f"{asked.key} {wish.range or ''}"
+    return f"{asked.key} {wish.range or ''} {wish.variant}".rstrip()
 
 
 def _run_of(wish: Wish, incoming: Incoming, stored: StoredResponse) -> Run | None:

@@ -74,7 +74,10 @@ class ReadyHits:
         if age - ready.lifetime >= 0 or self._judge(asked.url, ready.tags, ready.requested_at) is not Purged.NONE:
             return None
         fields = [(name.lower(), value) for name, value in asked.fields]
-        if not _ASKS_CACHES.isdisjoint(dict(fields)) or not is_selected(ready.vary, asked.fields):
+        names = dict(fields)
+        if not _ASKS_CACHES.isdisjoint(names) or not is_selected(ready.vary, asked.fields):
+            return None
+        if ready.modified is None and "if-modified-since" in names:
             return None
         ageing = (age_field(age), _hit(int(ready.lifetime - age)))
         conditions = Conditions.from_fields(fields)

@@ -18,7 +18,7 @@ from cache.disk.fill import Fill
 from cache.disk.held import Held
 from cache.disk.store import DiskStore
 from origin.http.fields import Fields
-from origin.httpcache.stored import StoredResponse
+from origin.httpcache.stored import StoredResponse, Variant
 from origin.httpcache.variants import variant_key, variant_of
 from origin.shield.asked import Asked
 from origin.shield.records import Signpost, pack, unpack
@@ -267,4 +267,9 @@ def _variant(asked: Asked, names: tuple[str, ...], born: str) -> str:
 
 def same_variant(stored: StoredResponse, fields: Fields) -> bool:
     """Whether the response is one for a request with these fields (RFC 9111 §4.1)."""
-    return stored.vary == variant_of(tuple(name for name, _ in stored.vary), fields)
+    return stored.vary == variant_like(stored, fields)
+
+
+def variant_like(stored: StoredResponse, fields: Fields) -> Variant:
+    """What a request with these fields has of those that the response was selected by."""
+    return variant_of(tuple(name for name, _ in stored.vary), fields)

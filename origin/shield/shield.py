@@ -28,6 +28,7 @@ from origin.httpcache.reuse import (
 )
 from origin.httpcache.stored import StoredResponse
 from origin.httpcache.updating import freshened_by_head
+from origin.httpcache.variants import variant_key
 from origin.shield.answering import passed_on, reply_from
 from origin.shield.asked import Asked
 from origin.shield.audience import may_share, wants_its_own
@@ -39,7 +40,7 @@ from origin.shield.presence import has_all, lies_in
 from origin.shield.pulls import Pulls, Wish
 from origin.shield.ready import ReadyHits
 from origin.shield.recorder import Event, Recorder
-from origin.shield.shelf import Arriving, Found, Kept, Shelf
+from origin.shield.shelf import Arriving, Found, Kept, Shelf, same_variant, variant_like
 from origin.shield.slices import first_range
 from origin.upstream.origin_server import Incoming, UpstreamError
 
@@ -199,7 +200,8 @@ class Shield:
         if isinstance(landing, Failure) and may_serve and landing.stored.status in _FAILING:
             self._cooldown.start(found.key, now)
             return self._stale(asked, found, wanted, now)
-        if isinstance(landing, Landed) and _is_about(found, landing):
+        is_for = is_mine or may_share(asked, landing.stored, self._policy)
+        if isinstance(landing, Landed) and is_for and _is_about(found, landing):
             fresh = replace(found, stored=landing.stored)
             return self._validated(asked, fresh, wanted.forward, now, is_mine=is_mine)
         found.release()
@@ -248,6 +250,10 @@ class Shield:
         wanted = first_range(asked.range, self._slice_bytes)
         wish = Wish((("Range", wanted),) if wanted is not None else ())
         landing, is_mine = await self._pulls.join(without_conditions(asked), wish)
+        if isinstance(landing, Landed) and not same_variant(landing.stored, asked.fields):
+            # It was for others; those who want the same as this one pull it together.
+            wish = replace(wish, variant=variant_key(variant_like(landing.stored, asked.fields)))
+            landing, is_mine = await self._pulls.join(without_conditions(asked), wish)
         return await self._landed(asked, landing, forward, now, is_mine=is_mine)
 
     async def _landed(self, asked: Asked, landing: Landing, forward: Forward, now: float, *, is_mine: bool) -> Answered:
@@ -258,7 +264,9 @@ class Shield:
                 return await self._arriving(asked, shown, forward, landing.status, now, is_mine=is_mine)
             case Landed(arriving=None):
                 return await self._found_meanwhile(asked, forward, now)
-            case Failure(stored=stored, body=body):
+            case Failure(stored=stored, body=body) if is_mine or landing.is_for_all:
+                if not is_mine:
+                    stored = replace(stored, fields=without(stored.fields, {"set-cookie"}))
                 status = CacheStatus(CACHE_NAME, forward, forward_status=stored.status, collapsed=not is_mine)
                 outcome = Outcome.MISS if is_mine else Outcome.COLLAPSED
                 return Answered(passed_on(asked, stored, status, Bytes(body)), outcome)

@@ -57,6 +57,11 @@ vcl 4.1;
 import std;
 backend gateway {{ .host = "127.0.0.1"; .port = "{gateway}"; }}
 sub vcl_recv {{
+  if (req.method == "BAN") {{
+    if (req.http.X-Ban-Url) {{ ban("obj.http.X-Url ~ " + req.http.X-Ban-Url); }}
+    if (req.http.X-Ban-Tag) {{ ban("obj.http.Surrogate-Key ~ " + req.http.X-Ban-Tag); }}
+    return (synth(200));
+  }}
   {recv}
   set req.http.X-Query = regsub(req.url, "^[^?]*", "");
   set req.url = regsub(req.url, "\\?.*$", "");
@@ -68,6 +73,7 @@ sub vcl_backend_fetch {{
   {fetch}
 }}
 sub vcl_backend_response {{
+  set beresp.http.X-Url = bereq.url;
   # RFC 9213: what is said to caches of a CDN comes before what is said to everybody.
   if (beresp.http.CDN-Cache-Control ~ "max-age=[0-9]+") {{
     set beresp.ttl = std.duration(regsub(beresp.http.CDN-Cache-Control, "^.*max-age=([0-9]+).*$", "\\1") + "s", 0s);
@@ -105,9 +111,9 @@ def nginx_in_front(folder: Path, gateway_port: int, directives: str, slice_bytes
 
 
 @contextmanager
-def varnish_in_front(folder: Path, gateway_port: int, recv: str, fetch: str) -> Iterator[int]:
+def varnish_in_front(folder: Path, gateway_port: int, recv: str, fetch: str, port: int) -> Iterator[int]:
     """Varnish that caches under keys without the query; VCL for what comes in and for what is asked. Its port."""
-    program, port = find_part("varnishd"), free_port()
+    program = find_part("varnishd")
     assert program is not None
     (folder / "edge.vcl").write_text(_VARNISH.format(gateway=gateway_port, recv=recv, fetch=fetch))
     command = [

@@ -36,6 +36,17 @@ def upstream() -> Iterator[Upstream]:
         yield running
 
 
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
+    """A Redis that may be spoilt."""
+    program = find_part("redis-server")
+    assert program is not None
+    server = RedisServer(program, tmp_path)
+    server.start()
+    yield server
+    server.stop()
+
+
 def ports(gateways: list[Gateway]) -> list[int]:
     return [gateway.ports["public"] for gateway in gateways]
 
@@ -101,6 +112,39 @@ async def test_two_nodes(tmp_path: Path, upstream: Upstream, redis_server: Redis
         await crowd(upstream, gateways, "two nodes", SMALL)
 
 
+async def test_what_one_worker_keeps_all_have(tmp_path: Path, upstream: Upstream) -> None:
+    upstream.put("/film", SMALL)
+    upstream.put("/stale", SMALL, {"Cache-Control": "max-age=0, must-revalidate"})
+    with workers(fleet_configuration(tmp_path, "one", upstream.url, None), 2) as gateways:
+        for gateway in (*gateways, *gateways):
+            answer = await asyncio.to_thread(gateway.get, "/film")
+            assert answer.body == SMALL
+        assert upstream.count("/film") == 1
+        for gateway in gateways:
+            assert (await asyncio.to_thread(gateway.get, "/stale")).body == SMALL
+        assert [one.fields.get("if-none-match") is None for one in upstream.asked if one.path == "/stale"] == [
+            True,
+            False,
+        ]
+
+
+async def test_nodes_coalesce_again_when_redis_is_back(
+    tmp_path: Path, upstream: Upstream, own_redis: RedisServer
+) -> None:
+    configs = [fleet_configuration(tmp_path, name, upstream.url, own_redis.url) for name in ("a", "b")]
+    with nodes(*configs) as gateways:
+        await connected(gateways)
+        await asyncio.to_thread(own_redis.restart)
+        for number in range(60):
+            path = f"/film-{number}"
+            upstream.put(path, SMALL, think_seconds=0.3)
+            viewed = await swarm(ports(gateways), path, SMALL, 10)
+            assert [one for one in viewed if not one.has(SMALL)] == []
+            if upstream.count(path) == 1:
+                return
+        pytest.fail("each node pulls by itself, for ever")
+
+
 async def test_workers_without_redis_pull_once_each(tmp_path: Path, upstream: Upstream) -> None:
     upstream.put("/film", SMALL, think_seconds=THINK_SECONDS)
     with workers(fleet_configuration(tmp_path, "one", upstream.url, None), 2) as gateways:
@@ -135,6 +179,31 @@ async def test_the_node_that_pulls_dies(
         assert upstream.count("/film") == 2  # it is kept
 
 
+@pytest.mark.parametrize("how", ["frozen", "told to stop"])
+async def test_the_node_that_pulls_is_slow_to_go(
+    tmp_path: Path, upstream: Upstream, redis_server: RedisServer, how: str
+) -> None:
+    """The others go on without it, and it ends what it has begun when it can."""
+    configs = [fleet_configuration(tmp_path, name, upstream.url, redis_server.url) for name in ("a", "b")]
+    with nodes(*configs) as gateways:
+        await connected(gateways)
+        upstream.put("/film", SMALL, think_seconds=0.5, body_seconds=2.0)
+        asking = asyncio.create_task(swarm(ports(gateways), "/film", SMALL, 20, over_seconds=0.2))
+        await asyncio.to_thread(wait_until, lambda: upstream.count("/film") == 1, "the upstream is asked")
+        await asyncio.sleep(1.3)
+        slow = gateways["ab".index(puller(upstream, "/film"))]
+        if how == "frozen":
+            slow.process.send_signal(signal.SIGSTOP)
+            await asyncio.sleep(4.0)  # twice the lease
+            slow.process.send_signal(signal.SIGCONT)
+        else:
+            assert await asyncio.to_thread(slow.end) == 0
+        assert [one for one in await asking if not one.has(SMALL)] == []
+        other = gateways[1 - gateways.index(slow)]
+        assert (await asyncio.to_thread(other.get, "/film")).body == SMALL
+        assert upstream.count("/film") <= 2
+
+
 async def test_what_is_left_of_a_changed_object_is_not_joined_to_it(
     tmp_path: Path, upstream: Upstream, redis_server: RedisServer
 ) -> None:
@@ -158,17 +227,6 @@ FAULTS: dict[str, Callable[[RedisServer], object]] = {
     "frozen": RedisServer.pause,
     "full": lambda redis: redis.ask("CONFIG", "SET", "maxmemory", "1"),
 }
-
-
-@pytest.fixture
-def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
-    """A Redis that may be spoilt."""
-    program = find_part("redis-server")
-    assert program is not None
-    server = RedisServer(program, tmp_path)
-    server.start()
-    yield server
-    server.stop()
 
 
 async def troubled(upstream: Upstream, gateways: list[Gateway], spoil: Callable[[], object]) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ import pytest
 from auth import Algorithm, Claims, Gate, KeyRing, PathScope, Realm
 from origin.keystore.file import add_key
 from origin.keystore.generate import new_key
+from tests.redis_server import free_port
 from tests.system.edges import nginx_in_front, varnish_in_front
 from tests.system.fleet_site import fleet_configuration
 from tests.system.processes import Answer, Gateway, serving, wait_until
@@ -43,6 +46,18 @@ slice_bytes = 262144
 [mount.edge]
 trust = "{trust}"
 secrets = ["{secret}"]
+"""
+
+KEY = "a-key-of-the-operators"
+ADMIN = f"""
+[admin.api_keys.operators]
+sha256 = "{sha256(KEY.encode()).hexdigest()}"
+permissions = ["purge"]
+[[edge_purge]]
+name = "front"
+kind = "varnish"
+url = "http://127.0.0.1:{{port}}"
+xkey = false
 """
 
 
@@ -79,6 +94,16 @@ class Site:
         with ThreadPoolExecutor(VIEWERS) as pool:
             return list(pool.map(lambda target: self.ask(target, fields), targets))
 
+    def purge(self, **items: list[str]) -> None:
+        """Tell the gateway, which tells the edge."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.gateway.ports["admin"], timeout=10)
+        try:
+            fields = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
+            connection.request("POST", "/api/v1/purge", json.dumps(items), fields)
+            assert connection.getresponse().status == 200
+        finally:
+            connection.close()
+
     def asked(self, path: str) -> int:
         """How often the gateway was asked for it by GET."""
         last = f"/vod/last-{time.monotonic()}"
@@ -90,11 +115,11 @@ class Site:
 
 
 @contextmanager
-def pulling(folder: Path, trust: str) -> Iterator[tuple[Upstream, Gateway, KeyRing]]:
+def pulling(folder: Path, trust: str, extra: str = "") -> Iterator[tuple[Upstream, Gateway, KeyRing]]:
     ring = add_key(folder / "keys.json", new_key(Algorithm.HS256))
     with Upstream() as upstream:
         mount = MOUNT.format(storage=upstream.url, trust=trust, secret=SECRET)
-        config = fleet_configuration(folder, "one", upstream.url, None, mounts=mount)
+        config = fleet_configuration(folder, "one", upstream.url, None, mounts=mount, extra=extra)
         with serving(config) as gateway:
             yield upstream, gateway, ring
 
@@ -114,10 +139,11 @@ def behind_nginx(folder: Path, trust: str) -> Iterator[Site]:
 @contextmanager
 def behind_varnish(folder: Path) -> Iterator[Site]:
     fetch = f'set bereq.http.X-Headgate-Edge = "{SECRET}";'
-    with pulling(folder, "verifies") as (upstream, gateway, ring):
+    port = free_port()
+    with pulling(folder, "verifies", ADMIN.format(port=port)) as (upstream, gateway, ring):
         # It checks tokens itself; here it takes whoever has any.
         recv = 'if (req.url !~ "token=.") { return (synth(403)); }'
-        with varnish_in_front(folder, gateway.ports["public"], recv, fetch) as edge_port:
+        with varnish_in_front(folder, gateway.ports["public"], recv, fetch, port) as edge_port:
             yield Site(upstream, gateway, ring, edge_port)
 
 
@@ -199,3 +225,21 @@ def test_what_varnish_may_keep_and_what_viewers_may(tmp_path: Path) -> None:
             answer = site.ask(site.signed("/vod/film/2.ts", viewer_number))
             assert (answer.status, answer.headers["x-edge"]) == (200, "MISS")
         assert site.upstream.pulled("/film/2.ts") == ["", "", ""]
+
+
+@pytest.mark.needs("varnishd")
+@pytest.mark.parametrize("scope", ["urls", "prefixes", "tags"])
+def test_a_purge_reaches_varnish(tmp_path: Path, scope: str) -> None:
+    """It is in force at the gateway first, so that the edge cannot be given the old one again."""
+    item = {"urls": "/vod/film/1.ts", "prefixes": "/vod/film", "tags": "film-7"}[scope]
+    with behind_varnish(tmp_path) as site:
+        signed = [site.signed(path, 1) for path in ("/vod/film/1.ts", "/vod/other/1.ts")]
+        site.upstream.put("/film/1.ts", b"first", {"Surrogate-Key": "all film-7"})
+        site.upstream.put("/other/1.ts", b"first", {"Surrogate-Key": "all film-77"})
+        assert [site.ask(target).body for target in signed] == [b"first", b"first"]
+        site.upstream.put("/film/1.ts", b"second", {"Surrogate-Key": "all film-7"})
+        site.upstream.put("/other/1.ts", b"second", {"Surrogate-Key": "all film-77"})
+        assert [site.ask(target).headers["x-edge"] for target in signed] == ["HIT", "HIT"]
+        site.purge(**{scope: [item]})
+        wait_until(lambda: site.ask(signed[0]).body == b"second", "the edge has been told", 2.0)
+        assert site.ask(signed[1]).body == b"first"

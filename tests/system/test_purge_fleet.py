@@ -184,3 +184,37 @@ def test_what_is_on_its_way_when_it_is_purged_is_not_kept(
         connection.close()
         wait_until(lambda: says(here, "/1.ts") == b"second", "it is asked for again", WITHIN)
         assert says(there, "/1.ts") == b"second"
+
+
+def ask_to_purge(gateway: Gateway, target: str, fields: dict[str, str] | None = None) -> int:
+    """The status of a PURGE on the public listener."""
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.ports["public"], timeout=10)
+    try:
+        connection.request("PURGE", target, headers=fields or {})
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def test_the_method(tmp_path: Path, upstream: Upstream, redis_server: RedisServer) -> None:
+    """From addresses that are trusted with it, and not when it was handed on."""
+    configs = configurations(tmp_path, upstream, redis_server)
+    told = configs[0].read_text().replace("[public]", '[public]\npurge_from = ["127.0.0.1/32"]')
+    configs[0].write_text(told)
+    with nodes(*configs) as (here, there):
+        wait_until(lambda: is_connected(here, there), "both are on the bus")
+        fill(upstream, [here, there], "/a/1.ts", "/a/2.ts", tags="film-7")
+        fill(upstream, [here, there], "/b/1.ts")
+        assert ask_to_purge(there, "/a/1.ts") == 405
+        assert ask_to_purge(here, "/a/1.ts", {"X-Forwarded-For": "192.0.2.1"}) == 405
+        assert says(here, "/a/1.ts") == says(there, "/a/1.ts") == b"first"
+        assert ask_to_purge(here, "/a/1.ts") == 200
+        assert says(here, "/a/1.ts") == b"second"
+        wait_until(lambda: says(there, "/a/1.ts") == b"second", "the other node asks again", WITHIN)
+        assert says(there, "/a/2.ts") == b"first"
+        assert ask_to_purge(here, "/", {"Surrogate-Key": "film-7", "X-Purge-Mode": "hard"}) == 200
+        assert says(here, "/a/2.ts") == b"second"
+        wait_until(lambda: says(there, "/a/2.ts") == b"second", "the other node asks again", WITHIN)
+        assert ask_to_purge(here, "/b/*") == 200
+        assert says(here, "/b/1.ts") == b"second"
+        wait_until(lambda: says(there, "/b/1.ts") == b"second", "the other node asks again", WITHIN)

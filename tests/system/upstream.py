@@ -60,6 +60,7 @@ class Upstream:
         self.asked: list[Asked] = []
         self.ended: list[float] = []  # when bodies had been sent whole, by `time.monotonic`
         self.fails_with = 0  # a status for everything; 0: none
+        self.otherwise: Thing | None = None  # what is answered where nothing was put; None: 404
         self._things: dict[str, Thing] = {}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="upstream", daemon=True)
@@ -125,7 +126,7 @@ class Upstream:
         self.asked.append(Asked(request.method, path, {name.lower(): value for name, value in request.headers.items()}))
         if self.fails_with:
             return web.Response(status=self.fails_with)
-        thing = self._things.get(path)
+        thing = self._things.get(path, self.otherwise)
         if thing is None:
             return web.Response(status=404)
         await asyncio.sleep(thing.think_seconds)

@@ -80,6 +80,9 @@ async def test_several_variants_at_once_are_never_mixed(tmp_path: Path) -> None:
         got = await asyncio.gather(*(it.get_now("/a", language(tongue)) for tongue in tongues))
         assert [one.body.decode() for one in got] == tongues
         await it.settled()
+        # Most of those who wait for a variant that nobody has yet wait together.
+        assert len(it.origin.asked) <= 12
+        assert {(await it.get("/a", language(tongue))).outcome for tongue in tongues[:5]} == {Outcome.HIT}
 
 
 async def test_a_variant_is_validated_by_its_own_tag(tmp_path: Path) -> None:

@@ -217,6 +217,23 @@ async def test_a_5xx_is_for_all_who_waited_and_not_kept(tmp_path: Path) -> None:
         assert (await it.get("/a")).body == DATA
 
 
+@pytest.mark.parametrize("first", [("Authorization", "Basic x"), ("Accept", "*/*")])
+async def test_a_5xx_gives_nobody_what_is_anothers(tmp_path: Path, first: tuple[str, str]) -> None:
+    gate = Gate(None)
+    async with scene(tmp_path) as it:
+        it.origin.answers["/a"] = Answer(500, (("Set-Cookie", "a=b"),), b"broken", gate=gate)
+        mine = asyncio.create_task(it.get_now("/a", first))
+        await gate.reached.wait()
+        it.origin.answers["/a"] = Answer(500, (), b"broken for another")
+        other = asyncio.create_task(it.get_now("/a"))
+        await it.looked(2)
+        gate.opened.set()
+        assert ((await mine).body, (await mine).field("Set-Cookie")) == (b"broken", "a=b")
+        is_secret = first[0] == "Authorization"
+        assert (await other).body == (b"broken for another" if is_secret else b"broken")
+        assert (await other).field("Set-Cookie") is None
+
+
 @pytest.mark.parametrize("is_chunked", [False, True])
 async def test_a_5xx_is_whole_or_none(tmp_path: Path, is_chunked: bool) -> None:
     long = b"x" * 100_000
