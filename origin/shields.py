@@ -119,7 +119,7 @@ class Shields:
             keeps_query=is_http and mount.upstream.query == "keep",
             methods=frozenset(mount.upstream.methods),
             max_body=mount.upstream.max_request_bytes,
-            own_fields=frozenset({mount.edge.header.lower()}),
+            own_fields=frozenset(name.lower() for name in (mount.edge.header, *mount.upstream.drop_fields)),
             tags=mount.shield.tags,
             tells_viewers=is_http and mount.upstream.forwarded,
         )

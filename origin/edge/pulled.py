@@ -29,6 +29,8 @@ from origin.upstream.origin_server import Viewer
 # Of one viewer, or of the hop between the viewer and here; never true of a pull that is for all.
 _OF_THE_VIEWER = frozenset(
     {"referer", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-real-ip", "forwarded", "client-cert"}
+    # Some applications answer by these, and no Vary says so.
+    | {"x-original-url", "x-rewrite-url", "x-http-method", "x-http-method-override", "x-method-override"}
     | {"cmcd-object", "cmcd-request", "cmcd-session", "cmcd-status"}
     | {"signature", "signature-input", "x-akamai-g2o-auth-data", "x-akamai-g2o-auth-sign"}
 )

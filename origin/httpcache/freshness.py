@@ -138,6 +138,7 @@ def _age_at(stored: StoredResponse, initial_age: float, now: float) -> float:
     return initial_age + max(now - stored.received_at, 0.0)
 
 
+@lru_cache(maxsize=512)  # a crowd asks for it once a viewer, and a date takes its time to be read
 def _initial_age(stored: StoredResponse) -> float:
     date = stored.date
     # Date has whole seconds, so the clock it is compared with has them too.

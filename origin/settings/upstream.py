@@ -69,6 +69,11 @@ class MountUpstream(Table):
         description="Whether a viewer's query, without token and CMCD, is passed on and part of what a response is "
         "kept under.",
     )
+    drop_fields: tuple[HeaderName, ...] = Field(
+        (),
+        description="Request fields of viewers that never reach the upstream; those that it answers by without saying "
+        "so in `Vary` belong here, or one viewer chooses what others are given.",
+    )
     forwarded: Flag = Field(False, description="Tell upstreams the viewer's address, host and scheme (RFC 7239).")
     cdn_id: Word = Field("headgate", description="What this service calls itself in `CDN-Loop` and `Via`.")
     ca_file: File | None = Field(None, description="Certificate authorities of the upstreams; without it the system's.")

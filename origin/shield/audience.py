@@ -15,7 +15,10 @@ def may_share(asked: Asked, stored: StoredResponse, policy: Policy) -> bool:
     """Whether a response that is kept for others may be given to `asked` too (RFC 9111 §3.5, §4.1)."""
     if not same_variant(stored, asked.fields):
         return False
-    return not _has_credentials(asked) or allows_authorization(policy.directives(stored.fields))
+    directives = policy.directives(stored.fields)
+    if directives.private or directives.no_store:  # a 304 may say so of what was for all before
+        return False
+    return not _has_credentials(asked) or allows_authorization(directives)
 
 
 def wants_its_own(asked: Asked) -> bool:

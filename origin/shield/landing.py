@@ -64,6 +64,7 @@ class Failure:
 
     stored: StoredResponse
     body: bytes
+    is_for_all: bool = True  # not so where credentials may have brought it about
 
 
 Landing: TypeAlias = Landed | Single | Failure

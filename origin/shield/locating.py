@@ -7,9 +7,10 @@ from origin.httpcache.stored import StoredResponse
 from origin.shield.asked import Asked
 from origin.shield.bodies import BodyFailed
 from origin.shield.landing import Landed, Single
-from origin.shield.pulls import Pulls, Wish
+from origin.shield.pulls import Pulls
 from origin.shield.shelf import Arriving, Found, Kept, Shelf
 from origin.shield.slices import next_range
+from origin.shield.wish import Wish
 from origin.upstream.origin_server import Trouble, UpstreamError
 
 _OF_ANOTHER_VERSION = frozenset({Trouble.CHANGED, Trouble.WRONG_RANGE})

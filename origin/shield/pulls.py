@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from cache.disk.errors import DiskError
@@ -13,7 +13,7 @@ from cache.fleet.leases import Lease, kept
 from cache.fleet.relay import Followed
 from cache.flights import Flights
 from origin.http.fields import Fields, combined, without
-from origin.httpcache.combining import may_combine, part_of
+from origin.httpcache.combining import part_of
 from origin.httpcache.passing import forwardable_request, forwardable_response
 from origin.httpcache.policy import Policy
 from origin.httpcache.stored import StoredResponse
@@ -21,12 +21,14 @@ from origin.httpcache.storing import StoreVerdict, may_store, storable_fields, s
 from origin.httpcache.tags import bounded
 from origin.httpcache.updating import freshened, is_match_for
 from origin.shield.asked import Asked
-from origin.shield.audience import may_share
+from origin.shield.audience import may_share, wants_its_own
+from origin.shield.intake import Intake
 from origin.shield.landing import Failure, Landed, Landing, Single
 from origin.shield.recorder import Event, Recorder
 from origin.shield.relayed import Relayed, rest_of
 from origin.shield.sharing import Fleet, Run, Shifted, pack_head, unpack_head
 from origin.shield.shelf import Arriving, Kept, Shelf
+from origin.shield.wish import Wish
 from origin.upstream.origin_server import Incoming, OriginServer, Outgoing, Trouble, UpstreamError
 
 _log = logging.getLogger(__name__)
@@ -39,21 +41,6 @@ _SAYS_LIFETIME = ("Cache-Control", "Expires", "Pragma")
 _CONDITIONAL = frozenset(
     {"if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "if-range", "range", "content-type"}
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What is asked of the upstream beyond the viewer's own fields."""
-
-    fields: Fields = ()  # preconditions, Range and If-Range
-    key: str = ""  # of the kept response that a 304 or a 206 is about
-    stored: StoredResponse | None = None  # its head
-    variant: str = ""  # which one, where others are pulled at the same time
-
-    @property
-    def range(self) -> str | None:
-        """The Range field."""
-        return combined(self.fields, "Range")
 
 
 class Pulls:
@@ -78,10 +65,9 @@ class Pulls:
         self._policy = policy
         self._clock = clock
         self._recorder = recorder
-        self._largest = largest
         self._fleet = fleet
         self._flights = Flights[str, Landing]()
-        self._pumps: set[asyncio.Task[None]] = set()
+        self._intake = Intake(shelf, recorder, largest)
 
     async def join(self, asked: Asked, wish: Wish) -> tuple[Landing, bool]:
         """What the pull for this URL and range comes to, and whether this call began it. Raises `UpstreamError`."""
@@ -125,15 +111,13 @@ class Pulls:
     async def keep(self, asked: Asked, stored: StoredResponse, incoming: Incoming) -> Arriving:
         """Fill the shelf with a response that may be kept. Raises `DiskError`, and then the response is not taken."""
         arriving = await self._shelf.begin(asked, stored, incoming.length)
-        self._own(self._pump(arriving, incoming))
+        self._intake.take(arriving, incoming)
         return arriving
 
     async def close(self) -> None:
         """End all pulls; what had not arrived is not kept."""
         await self._flights.close()
-        for pump in tuple(self._pumps):
-            pump.cancel()
-        await asyncio.gather(*self._pumps, return_exceptions=True)
+        await self._intake.close()
 
     async def _led(self, asked: Asked, wish: Wish) -> Landing:
         """A pull that no other node does at the same time.
@@ -160,7 +144,7 @@ class Pulls:
             async with kept(lease):
                 landing = await self.pull(asked, wish)
             if isinstance(landing, Landed) and landing.arriving is not None:
-                self._own(self._share(name, lease, landing, landing.arriving))
+                self._intake.own(self._share(name, lease, landing, landing.arriving))
                 return landing
             # What is for one viewer alone, each node pulls by itself, at once.
             is_done = None if isinstance(landing, Single) else not isinstance(landing, Failure)
@@ -199,12 +183,12 @@ class Pulls:
         if not may_share(asked, stored, self._policy) or fleet.has_purged(asked.url, stored):
             return None
         try:
-            arriving = await self._place(asked, wish, stored, run, is_part=status == 206)
+            arriving = await self._intake.place(asked, wish, stored, run, is_part=status == 206)
         except (DiskError, UpstreamError):
             return None
         self._recorder.happened(Event.RELAYED)
         rest = partial(rest_of, self._upstream, asked, stored, run)
-        self._own(self._pump(arriving, Relayed(followed, stored, status, rest)))
+        self._intake.take(arriving, Relayed(followed, stored, status, rest))
         return Landed(arriving.key, arriving.stored, stored, status, arriving)
 
     async def _alone(self, asked: Asked, wish: Wish) -> Landing:
@@ -239,7 +223,7 @@ class Pulls:
         verdict = may_store("GET", asked.fields, stored.status, incoming_fields(stored, incoming), self._policy)
         # A failure that may be kept must not push out what may stand in for it.
         if stored.status >= 500 and (verdict is not StoreVerdict.STORE or wish.stored is not None):
-            return Failure(stored, await _small(incoming))
+            return Failure(stored, await _small(incoming), not wants_its_own(asked))
         if verdict is not StoreVerdict.STORE:
             return Single.of(_as_received(stored, incoming), verdict.value, incoming)
         return await self._keep(asked, wish, incoming, stored)
@@ -272,85 +256,16 @@ class Pulls:
     async def _keep(self, asked: Asked, wish: Wish, incoming: Incoming, stored: StoredResponse) -> Landing:
         """Begin to fill the shelf, where there is room and it is known for which bytes."""
         run = _run_of(wish, incoming, stored)
-        if run is None or (run.size is not None and run.size > self._largest):
+        if run is None or not self._intake.fits(run):
             return Single.of(_as_received(stored, incoming), "range" if run is None else "too_large", incoming)
         try:
-            arriving = await self._place(asked, wish, stored, run, is_part=stored.status == 206)
+            arriving = await self._intake.place(asked, wish, stored, run, is_part=stored.status == 206)
         except DiskError as error:
             self._recorder.happened(Event.NOT_KEPT)
             return Single.of(_as_received(stored, incoming), error.reason, incoming)
-        self._own(self._pump(arriving, incoming))
+        self._intake.take(arriving, incoming)
         received = replace(arriving.stored, fields=_shown(arriving.stored, incoming))
         return Landed(arriving.key, arriving.stored, received, stored.status, arriving)
-
-    async def _place(self, asked: Asked, wish: Wish, stored: StoredResponse, run: Run, *, is_part: bool) -> Arriving:
-        if not is_part:
-            return await self._shelf.begin(asked, stored, run.length)
-        stop = run.start if run.stop is None else run.stop
-        if wish.stored is None:
-            whole = replace(stored, status=200, fields=without(stored.fields, {"content-range", "content-length"}))
-            return await self._shelf.begin(asked, whole, run.length, run.start, stop)
-        kept_one = await self._shelf.at(wish.key)
-        try:
-            is_of_it = isinstance(kept_one, Kept) and _is_of(kept_one.stored, stored)
-            if not isinstance(kept_one, Kept) or not is_of_it or kept_one.held.length != run.length:
-                raise self._broken(Trouble.CHANGED, "a range of another version")
-            return await self._shelf.extend(kept_one, run.start, stop)
-        finally:
-            if isinstance(kept_one, Kept):
-                kept_one.release()
-
-    async def _pump(self, arriving: Arriving, incoming: Incoming) -> None:
-        """From the upstream to the shelf, to the end; what breaks is not kept, and its followers see that it broke."""
-        position, fill = arriving.start, arriving.fill
-        is_whole = False
-        try:
-            async for chunk in incoming.chunks():
-                self._check_size(position + len(chunk) - arriving.start)
-                await fill.write(position, chunk)
-                position += len(chunk)
-            is_whole = True
-            length = position if fill.length is None else None
-            if self._shelf.is_wanted(arriving):
-                await fill.commit(length=length)
-                await self._shelf.settle(arriving)
-            else:
-                await fill.finish(length=length)
-        except UpstreamError as error:
-            # Its text alone: whoever keeps the record would keep the body's file open with the error.
-            _log.warning("a body from upstream broke and is not kept: %s", str(error))
-        except DiskError:
-            self._recorder.happened(Event.NOT_KEPT)
-        finally:
-            # Nobody new is to find what broke.
-            arriving.is_broken = not is_whole
-            self._shelf.arrived(arriving)
-            try:
-                if not is_whole:
-                    await asyncio.shield(fill.abandon())
-            finally:
-                await incoming.close()
-
-    def _check_size(self, received: int) -> None:
-        if received > self._largest:
-            raise self._broken(Trouble.TOO_LARGE, "more than is kept")
-
-    def _broken(self, trouble: Trouble, detail: str) -> UpstreamError:
-        """An error that was not seen before the response came here."""
-        self._recorder.broke(trouble)
-        return UpstreamError(trouble, detail)
-
-    def _own(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._pumps.add(task)
-        task.add_done_callback(self._pumps.discard)
-
-
-def _is_of(known: StoredResponse, part: StoredResponse) -> bool:
-    """Whether a part may be joined to what is known (RFC 9111 §3.4)."""
-    if part.status == 206:
-        return may_combine(known, part.status, part.fields)
-    return known.etag is not None and not known.etag.weak and known.etag == part.etag
 
 
 def _flight(asked: Asked, wish: Wish) -> str:

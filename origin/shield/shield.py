@@ -37,12 +37,13 @@ from origin.shield.landing import Failure, Landed, Landing, Single
 from origin.shield.locating import Locator, is_divisible
 from origin.shield.places import Place
 from origin.shield.presence import has_all, lies_in
-from origin.shield.pulls import Pulls, Wish
+from origin.shield.pulls import Pulls
 from origin.shield.ready import ReadyHits
 from origin.shield.recorder import Event, Recorder
 from origin.shield.sharing import Judge
 from origin.shield.shelf import Arriving, Found, Kept, Shelf, same_variant, variant_like
 from origin.shield.slices import first_range
+from origin.shield.wish import Wish
 from origin.upstream.origin_server import Incoming, UpstreamError
 
 _log = logging.getLogger(__name__)
@@ -97,6 +98,7 @@ class Shield:
         self._forget: Forget = forget or shelf.forget
         self._ready = ReadyHits(rules.policy, judge)
         self._cooldown = Cooldown[str](_COOLDOWN_SECONDS)
+        self._refreshed = Cooldown[str](_COOLDOWN_SECONDS)
         self._unshared = Cooldown[str](_UNSHARED_SECONDS)
 
     async def answer(self, asked: Asked, now: float) -> Answered:
@@ -153,7 +155,8 @@ class Shield:
             case Serve(age=age, ttl=ttl) if found is not None:
                 return await self._serve(asked, found, age, ttl, now)
             case ServeWhileRevalidating(age=age, ttl=ttl, conditional=conditional) if found is not None:
-                if not isinstance(found, Arriving):
+                if not isinstance(found, Arriving) and not self._refreshed.holds(found.key, now):
+                    self._refreshed.start(found.key, now)
                     self._pulls.launch(without_conditions(asked), _validating(found, conditional))
                 status = CacheStatus(CACHE_NAME, ttl=int(ttl), detail="revalidating")
                 return self._reply(asked, found, status, age, now, Outcome.STALE)
@@ -199,7 +202,8 @@ class Shield:
         if isinstance(landing, Failure) and may_serve and landing.stored.status in _FAILING:
             self._cooldown.start(found.key, now)
             return self._stale(asked, found, wanted, now)
-        if isinstance(landing, Landed) and _is_about(found, landing):
+        is_for = is_mine or may_share(asked, landing.stored, self._policy)
+        if isinstance(landing, Landed) and is_for and _is_about(found, landing):
             fresh = replace(found, stored=landing.stored)
             return self._validated(asked, fresh, wanted.forward, now, is_mine=is_mine)
         found.release()
@@ -271,7 +275,9 @@ class Shield:
                 return await self._arriving(asked, shown, forward, landing.status, now, is_mine=is_mine)
             case Landed(arriving=None):
                 return await self._found_meanwhile(asked, forward, now)
-            case Failure(stored=stored, body=body):
+            case Failure(stored=stored, body=body) if is_mine or landing.is_for_all:
+                if not is_mine:
+                    stored = replace(stored, fields=without(stored.fields, {"set-cookie"}))
                 status = CacheStatus(CACHE_NAME, forward, forward_status=stored.status, collapsed=not is_mine)
                 outcome = Outcome.MISS if is_mine else Outcome.COLLAPSED
                 return Answered(passed_on(asked, stored, status, Bytes(body)), outcome)

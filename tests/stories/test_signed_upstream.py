@@ -12,6 +12,7 @@ from aiohttp import web
 from tests.stories.gateway import Gateway, running
 
 LIVE = "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK=3\n{}"
+OWN = ("x-device: tv", "X-Original-URL: /admin", "CMCD-Request: bl=1", "X-Other: 1")
 SEGMENT = bytes(range(256)) * 40
 
 
@@ -85,10 +86,13 @@ async def test_a_player_that_waits_for_a_segment_waits_for_it_there(tmp_path: Pa
 
 @pytest.mark.parametrize("query", ["keep", "drop"])
 async def test_a_viewer_is_known_to_an_upstream_that_is_told(tmp_path: Path, query: str) -> None:
-    async with live(tmp_path, forwarded=True, query=query, host="origin.example") as (gateway, seen):
-        answer = await gateway.ask(f"{'/vod/film/1.ts?token=' + gateway.token()}&v=2&CMCD=nor%3D%222.ts%22")
+    told = {"forwarded": True, "query": query, "host": "origin.example", "drop_fields": ["X-Device"]}
+    async with live(tmp_path, **told) as (gateway, seen):
+        answer = await gateway.ask(f"{'/vod/film/1.ts?token=' + gateway.token()}&v=2&CMCD=nor%3D%222.ts%22", *OWN)
         assert answer.status == 200
     (request,) = seen
     assert request.query_string == ("v=2" if query == "keep" else "")
     assert request.headers["Forwarded"].startswith("for=")
     assert request.headers["Host"] == "origin.example"
+    assert request.headers["X-Other"] == "1"
+    assert {"X-Device", "X-Original-URL", "CMCD-Request"}.isdisjoint(request.headers)

@@ -19,6 +19,8 @@ SECRET = ("Authorization", "Basic x")
         ((), "max-age=9", True),
         ((SECRET,), "max-age=9", False),
         ((SECRET,), "public", True),
+        ((), "private", False),
+        ((), "no-store", False),
         ((SECRET,), "s-maxage=9", True),
         ((SECRET,), "must-revalidate", True),
     ],

@@ -16,8 +16,8 @@ from cache.disk.limits import DiskLimits
 from origin.http.fields import combined
 from origin.shield.bodies import BodyFailed
 from origin.shield.landing import Landed
-from origin.shield.pulls import Wish
 from origin.shield.recorder import Event
+from origin.shield.wish import Wish
 from origin.upstream.http_config import HttpOriginConfig
 from origin.upstream.http_origin import HttpOrigin
 from origin.upstream.origin_server import Outgoing, Trouble, UpstreamError
@@ -219,6 +219,23 @@ async def test_a_304_may_forbid_what_its_200_allowed(tmp_path: Path) -> None:
         assert (await it.get("/a")).body == DATA
         it.origin.answers.clear()
         assert (await it.get("/a")).outcome is Outcome.MISS
+
+
+async def test_a_304_that_makes_a_response_private_is_for_one_viewer(tmp_path: Path) -> None:
+    gate = Gate(None)
+    async with scene(tmp_path) as it:
+        it.origin.put("/a", DATA, FRESH, ("ETag", '"v"'))
+        await it.get("/a")
+        it.clock.advance(61)
+        it.origin.answers["/a"] = Answer(304, (("ETag", '"v"'), ("Cache-Control", "private")), gate=gate)
+        first = asyncio.create_task(it.get_now("/a"))
+        await gate.reached.wait()
+        second = asyncio.create_task(it.get_now("/a"))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        it.origin.answers["/a"] = Answer(200, (("Cache-Control", "private"),), b"another's own")
+        gate.opened.set()
+        assert ((await first).body, (await second).body) == (DATA, b"another's own")
 
 
 async def test_a_304_is_no_head_for_a_body_that_came_meanwhile(tmp_path: Path) -> None:

@@ -217,6 +217,23 @@ async def test_a_5xx_is_for_all_who_waited_and_not_kept(tmp_path: Path) -> None:
         assert (await it.get("/a")).body == DATA
 
 
+@pytest.mark.parametrize("first", [("Authorization", "Basic x"), ("Accept", "*/*")])
+async def test_a_5xx_gives_nobody_what_is_anothers(tmp_path: Path, first: tuple[str, str]) -> None:
+    gate = Gate(None)
+    async with scene(tmp_path) as it:
+        it.origin.answers["/a"] = Answer(500, (("Set-Cookie", "a=b"),), b"broken", gate=gate)
+        mine = asyncio.create_task(it.get_now("/a", first))
+        await gate.reached.wait()
+        it.origin.answers["/a"] = Answer(500, (), b"broken for another")
+        other = asyncio.create_task(it.get_now("/a"))
+        await it.looked(2)
+        gate.opened.set()
+        assert ((await mine).body, (await mine).field("Set-Cookie")) == (b"broken", "a=b")
+        is_secret = first[0] == "Authorization"
+        assert (await other).body == (b"broken for another" if is_secret else b"broken")
+        assert (await other).field("Set-Cookie") is None
+
+
 @pytest.mark.parametrize("is_chunked", [False, True])
 async def test_a_5xx_is_whole_or_none(tmp_path: Path, is_chunked: bool) -> None:
     long = b"x" * 100_000
@@ -316,6 +333,18 @@ async def test_a_stale_response_is_served_while_one_validation_goes_on(tmp_path:
             await it.settled()
         assert len(it.origin.asked) == 2
         await it.settled()
+
+
+async def test_an_upstream_that_fails_behind_a_stale_response_is_asked_once_a_second(tmp_path: Path) -> None:
+    async with scene(tmp_path) as it:
+        await stale(it, ("Cache-Control", "max-age=60, stale-while-revalidate=60"))
+        it.origin.answers["/a"] = Answer(503, body=b"later")
+        for asked in (2, 3):
+            for _ in range(5):
+                assert (await it.get("/a")).outcome is Outcome.STALE
+                await it.settled()
+            assert len(it.origin.asked) == asked
+            it.clock.now += 1
 
 
 async def test_a_purged_response_is_not_used(tmp_path: Path) -> None:
