@@ -75,6 +75,7 @@ async def crash(gateway: Gateway, versions: dict[str, list[bytes]], chance: rand
     await asyncio.gather(*asking)
 
 
+@pytest.mark.timeout(60 + 6 * ROUNDS)
 async def test_what_is_kept_after_crashes_is_right(tmp_path: Path, upstream: Upstream) -> None:
     chance = random.Random(SEED)  # the same rounds each time
     versions = {f"/{number}": [chance.randbytes(SIZES[number % len(SIZES)])] for number in range(OBJECTS)}

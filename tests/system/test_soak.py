@@ -65,6 +65,7 @@ async def browse(gateway: Gateway, numbers: Iterator[int], seconds: float) -> in
     return answers
 
 
+@pytest.mark.timeout(60 + 2 * SECONDS)
 async def test_memory_and_disk_do_not_grow(tmp_path: Path) -> None:
     with Upstream() as upstream:
         upstream.otherwise = Thing(BODY, {"Cache-Control": "max-age=3600"})
