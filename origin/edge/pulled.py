@@ -21,9 +21,9 @@ from origin.media.cmcd import of_fields, of_query, without_cmcd
 from origin.media.kinds import Kind, format_of
 from origin.media.target import Target
 from origin.serving.inbound import Inbound
+from origin.shield.alone import Answered
 from origin.shield.asked import Asked
 from origin.shield.prefetch import Prefetcher
-from origin.shield.shield import Answered
 from origin.upstream.origin_server import Viewer
 
 # Of one viewer, or of the hop between the viewer and here; never true of a pull that is for all.

@@ -22,6 +22,7 @@ from origin.httpcache.tags import bounded
 from origin.httpcache.updating import freshened, is_match_for
 from origin.shield.asked import Asked
 from origin.shield.audience import may_share, wants_its_own
+from origin.shield.heads import Heads
 from origin.shield.intake import Intake
 from origin.shield.landing import Failure, Landed, Landing, Single
 from origin.shield.recorder import Event, Recorder
@@ -67,6 +68,7 @@ class Pulls:
         self._recorder = recorder
         self._fleet = fleet
         self._flights = Flights[str, Landing]()
+        self.heads = Heads(self.pass_on, policy)
         self._intake = Intake(shelf, recorder, largest)
 
     async def join(self, asked: Asked, wish: Wish) -> tuple[Landing, bool]:
@@ -117,6 +119,7 @@ class Pulls:
     async def close(self) -> None:
         """End all pulls; what had not arrived is not kept."""
         await self._flights.close()
+        await self.heads.close()
         await self._intake.close()
 
     async def _led(self, asked: Asked, wish: Wish) -> Landing:

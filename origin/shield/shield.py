@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from cache import Outcome
@@ -12,9 +11,8 @@ from cache.disk.errors import DiskError
 from origin.http.caching import CACHE_NAME, CacheStatus, Forward
 from origin.http.fields import without
 from origin.http.problem import Problem, problem_reply
-from origin.http.reply import Bytes, Empty, Reply, Stream
+from origin.http.reply import Bytes, Empty, Stream
 from origin.httpcache.freshness import current_age, freshness_lifetime
-from origin.httpcache.invalidation import invalidated
 from origin.httpcache.policy import Policy
 from origin.httpcache.reuse import (
     Decision,
@@ -26,13 +24,13 @@ from origin.httpcache.reuse import (
     Unsatisfiable,
     decide,
 )
-from origin.httpcache.stored import StoredResponse
 from origin.httpcache.updating import freshened_by_head
 from origin.httpcache.variants import variant_key
+from origin.shield.alone import Answered, alone
 from origin.shield.answering import passed_on, reply_from
 from origin.shield.asked import Asked
 from origin.shield.audience import may_share, wants_its_own
-from origin.shield.bodies import chunks_between, let_go, passing
+from origin.shield.bodies import let_go
 from origin.shield.landing import Failure, Landed, Landing, Single
 from origin.shield.locating import Locator, is_divisible
 from origin.shield.places import Place
@@ -44,7 +42,8 @@ from origin.shield.sharing import Judge
 from origin.shield.shelf import Arriving, Found, Kept, Shelf, same_variant, variant_like
 from origin.shield.slices import first_range
 from origin.shield.wish import Wish
-from origin.upstream.origin_server import Incoming, UpstreamError
+from origin.shield.writing import Forget, Writes
+from origin.upstream.origin_server import UpstreamError
 
 _log = logging.getLogger(__name__)
 
@@ -55,23 +54,11 @@ _COOLDOWN_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
-    """A reply, and how it came about."""
-
-    reply: Reply
-    outcome: Outcome
-
-
-@dataclass(frozen=True, slots=True)
 class Rules:
     """What the operator decides for one mount."""
 
     policy: Policy
     slice_bytes: int
-
-
-# Have a URL's responses used no more, those too that were asked for before a time.
-Forget = Callable[[str, float], Awaitable[None]]
 
 
 class Shield:
@@ -95,7 +82,7 @@ class Shield:
         self._slice_bytes = rules.slice_bytes
         self._judge = judge
         self._recorder = recorder
-        self._forget: Forget = forget or shelf.forget
+        self._writes = Writes(pulls, shelf, place, rules.slice_bytes, recorder, forget)
         self._ready = ReadyHits(rules.policy, judge)
         self._cooldown = Cooldown[str](_COOLDOWN_SECONDS)
         self._refreshed = Cooldown[str](_COOLDOWN_SECONDS)
@@ -107,7 +94,7 @@ class Shield:
         Raises `UpstreamError` when there is none to be had, and `BodyFailed` where the shelf fails.
         """
         if not asked.is_safe:
-            return self._told(asked, await self._write(asked))
+            return self._told(asked, await self._writes.answer(asked))
         found = self._shelf.peek(asked)
         is_sure = isinstance(found, Kept) and not self._shelf.is_outdated(asked.key, found.stored)
         if isinstance(found, Kept) and is_sure and (reply := self._ready.reply(asked, found, now)) is not None:
@@ -227,7 +214,7 @@ class Shield:
         if isinstance(found, Kept) and fresh is not None:
             await self._shelf.refresh(found, fresh)
         found.release()
-        return await self._alone(asked, single, Forward.STALE)
+        return await alone(self._pulls, asked, single, Forward.STALE)
 
     def _validated(self, asked: Asked, found: Found, forward: Forward, now: float, *, is_mine: bool) -> Answered:
         status = CacheStatus(
@@ -247,8 +234,10 @@ class Shield:
 
     async def _fetch(self, asked: Asked, forward: Forward, now: float) -> Answered:
         """Nothing that is kept is of use."""
-        if asked.method == "HEAD" or self._unshared.holds(asked.key, now):
-            return await self._alone(asked, await self._pulls.pass_on(asked), forward)
+        if asked.method == "HEAD":
+            return await self._cold_head(asked, forward)
+        if self._unshared.holds(asked.key, now):
+            return await alone(self._pulls, asked, None, forward)
         wanted = first_range(asked.range, self._slice_bytes)
         wish = Wish((("Range", wanted),) if wanted is not None else ())
         landing, is_mine = await self._join(without_conditions(asked), wish)
@@ -257,6 +246,15 @@ class Shield:
             wish = replace(wish, variant=variant_key(variant_like(landing.stored, asked.fields)))
             landing, is_mine = await self._join(without_conditions(asked), wish)
         return await self._landed(asked, landing, forward, now, is_mine=is_mine)
+
+    async def _cold_head(self, asked: Asked, forward: Forward) -> Answered:
+        joined = await self._pulls.heads.join(asked)
+        if joined is None:
+            return await alone(self._pulls, asked, None, forward)
+        head, is_mine = joined
+        status = CacheStatus(CACHE_NAME, forward, forward_status=head.stored.status, collapsed=not is_mine)
+        reply = passed_on(asked, head.stored, status, Empty(head.length))
+        return Answered(reply, Outcome.BYPASS if is_mine else Outcome.COLLAPSED)
 
     async def _join(self, asked: Asked, wish: Wish) -> tuple[Landing, bool]:
         """Join a pull, but none that was under way already when what it brings was purged."""
@@ -284,16 +282,16 @@ class Shield:
             case Single() if is_mine and self._is_what_was_asked(asked, landing):
                 if not wants_its_own(asked):
                     self._unshared.start(asked.key, now)
-                return await self._alone(asked, landing, forward)
+                return await alone(self._pulls, asked, landing, forward)
             case Single() if is_mine and (incoming := landing.claim()) is not None:
                 await incoming.close()
-        return await self._alone(asked, await self._pulls.pass_on(asked), forward)
+        return await alone(self._pulls, asked, None, forward)
 
     async def _found_meanwhile(self, asked: Asked, forward: Forward, now: float) -> Answered:
         """What another pull has just brought or validated."""
         found = await self._find(asked)
         if found is None:
-            return await self._alone(asked, await self._pulls.pass_on(asked), forward)
+            return await alone(self._pulls, asked, None, forward)
         status = CacheStatus(CACHE_NAME, forward=forward, ttl=self._ttl(found, now), collapsed=True)
         return self._reply(asked, found, status, current_age(found.stored, now), now, Outcome.COLLAPSED)
 
@@ -302,7 +300,7 @@ class Shield:
     ) -> Answered:
         if not arriving.is_whole and not is_divisible(arriving.stored) and not lies_in(arriving, asked):
             # What else was asked for could be of another version.
-            return await self._alone(asked, await self._pulls.pass_on(asked), forward)
+            return await alone(self._pulls, asked, None, forward)
         status = CacheStatus(
             CACHE_NAME,
             forward=forward,
@@ -314,47 +312,6 @@ class Shield:
         age = current_age(arriving.stored, max(now, arriving.stored.received_at))
         outcome = Outcome.MISS if is_mine else Outcome.COLLAPSED
         return self._reply(asked, arriving, status, age, now, outcome)
-
-    async def _alone(self, asked: Asked, single: Single, forward: Forward) -> Answered:
-        """A response for this request alone."""
-        incoming = single.claim()
-        if incoming is None:
-            return await self._alone(asked, await self._pulls.pass_on(asked), forward)
-        status = CacheStatus(CACHE_NAME, forward=forward, forward_status=single.stored.status, detail=single.reason)
-        reply = passed_on(asked, single.stored, status, Stream(passing(incoming), incoming.length, incoming.close))
-        if isinstance(reply.body, Empty):
-            await incoming.close()
-        return Answered(reply, Outcome.BYPASS)
-
-    async def _write(self, asked: Asked) -> Answered:
-        """An unsafe request goes on; what it may have changed is not used any more (RFC 9111 §4.4)."""
-        single = await self._pulls.pass_on(asked)
-        stored = self._pulls.head_of(asked, single)
-        # What was asked for meanwhile may be of before; but not the answer to this request, where that is kept.
-        before = single.stored.received_at if stored is None else single.stored.requested_at
-        uri = self._place.upstream_uri(asked.target)
-        for target in invalidated(asked.method, uri, single.stored.status, single.stored.fields):
-            url = self._place.public(target)
-            if url is not None:
-                await self._forget(replace(asked, url=url).key, before)
-                self._recorder.happened(Event.INVALIDATED)
-        incoming = None if stored is None else single.claim()
-        if stored is None or incoming is None:
-            return await self._alone(asked, single, Forward.METHOD)
-        return await self._kept(asked, stored, incoming)
-
-    async def _kept(self, asked: Asked, stored: StoredResponse, incoming: Incoming) -> Answered:
-        """A response to POST that is kept for later GETs."""
-        status = CacheStatus(CACHE_NAME, forward=Forward.METHOD, forward_status=stored.status, stored=True)
-        try:
-            arriving = await self._pulls.keep(asked, stored, incoming)
-        except DiskError:
-            self._recorder.happened(Event.NOT_KEPT)
-            body = Stream(passing(incoming), incoming.length, incoming.close)
-            return Answered(passed_on(asked, stored, replace(status, stored=False), body), Outcome.BYPASS)
-        locate = Locator(asked, arriving, self._shelf, self._pulls, self._slice_bytes)
-        body = Stream(chunks_between(0, incoming.length, locate), incoming.length)
-        return Answered(passed_on(asked, stored, status, body), Outcome.BYPASS)
 
     def _reply(
         self, asked: Asked, found: Found, status: CacheStatus, age: float, now: float, outcome: Outcome

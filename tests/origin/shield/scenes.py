@@ -17,12 +17,13 @@ from origin.http.reply import Bytes, Content, Empty, FileSlice, Reply, Slices, S
 from origin.http.spans import ByteSpan
 from origin.httpcache.policy import Policy
 from origin.httpcache.reuse import Purged
+from origin.shield.alone import Answered
 from origin.shield.asked import Asked
 from origin.shield.places import Place
 from origin.shield.pulls import Pulls
 from origin.shield.recorder import Event
 from origin.shield.shelf import Shelf
-from origin.shield.shield import Answered, Rules, Shield
+from origin.shield.shield import Rules, Shield
 from origin.upstream.origin_server import OriginServer, Trouble
 from tests.cache.disk.stores import DiskTally
 from tests.clock import Clock

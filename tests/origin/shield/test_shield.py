@@ -11,7 +11,7 @@ from cache import Outcome
 from origin.http.reply import Stream
 from origin.httpcache.policy import Policy
 from origin.httpcache.reuse import Purged
-from origin.shield.shield import Answered
+from origin.shield.alone import Answered
 from origin.upstream.origin_server import Trouble, UpstreamError
 from tests.origin.shield.scenes import FRESH, Scene, read, scene
 from tests.scripted_origin import Answer, Gate
