@@ -8,6 +8,23 @@ from origin.http.reply import Header
 
 Fields = tuple[Header, ...]
 
+# What belongs to one connection and goes no further (RFC 9110 §7.6.1), whether Connection names it or not.
+HOP_BY_HOP = frozenset(
+    {
+        "connection",
+        "http2-settings",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authentication-info",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+
 
 def values_of(fields: Iterable[Header], name: str) -> list[str]:
     """The values of every field called `name` (any case), in order."""

@@ -31,7 +31,7 @@ _FLAGS = frozenset(
     {"no-store", "public", "must-revalidate", "proxy-revalidate", "must-understand", "immutable", "no-transform"}
 )
 # A cache that may not keep these cannot do what the others ask: the directive counts as unqualified.
-_NEEDED = frozenset(
+NEEDED_BY_CACHES = frozenset(
     {
         "age",
         "cache-control",
@@ -131,7 +131,7 @@ class _Said:
     def add_scope(self, name: str, scope: Scope) -> None:
         """All of the response if it is ever said, or else every field that is named."""
         known = self.scopes.get(name, frozenset())
-        self.scopes[name] = None if known is None or scope is None or scope & _NEEDED else known | scope
+        self.scopes[name] = None if known is None or scope is None or scope & NEEDED_BY_CACHES else known | scope
 
     def as_directives(self, *, is_targeted: bool) -> ResponseDirectives:
         no_cache = self.scopes.get("no-cache", frozenset())

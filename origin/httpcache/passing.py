@@ -3,24 +3,10 @@
 from __future__ import annotations
 
 from origin.http.caching import age as age_field
-from origin.http.fields import Fields, values_of, without
+from origin.http.fields import HOP_BY_HOP, Fields, values_of, without
+from origin.httpcache.directives import NEEDED_BY_CACHES
 from origin.httpcache.stored import StoredResponse
 
-_OF_THE_CONNECTION = frozenset(
-    {
-        "connection",
-        "http2-settings",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-authentication-info",
-        "proxy-authorization",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    }
-)
 # What belongs to one request of one client; whoever fetches for all sets its own.
 _OF_THE_REQUEST = frozenset(
     {
@@ -37,24 +23,7 @@ _OF_THE_REQUEST = frozenset(
 )
 # For all recipients, so never an option of a connection (RFC 9110 §7.6.1). To believe one that names them would let
 # a response lose what forbids to store it.
-_FOR_ALL = frozenset(
-    {
-        "age",
-        "authorization",
-        "cache-control",
-        "cdn-cache-control",
-        "content-encoding",
-        "content-length",
-        "content-range",
-        "content-type",
-        "date",
-        "etag",
-        "expires",
-        "last-modified",
-        "pragma",
-        "vary",
-    }
-)
+_FOR_ALL = NEEDED_BY_CACHES | {"authorization", "pragma"}
 
 
 def forwardable_request(fields: Fields) -> Fields:
@@ -62,12 +31,12 @@ def forwardable_request(fields: Fields) -> Fields:
 
     Gone are those of the connection and those that Connection names, Host, framing, preconditions and ranges.
     """
-    return without(fields, _OF_THE_CONNECTION | _OF_THE_REQUEST | _named(fields))
+    return without(fields, HOP_BY_HOP | _OF_THE_REQUEST | _named(fields))
 
 
 def forwardable_response(fields: Fields) -> Fields:
     """The fields of an upstream's response that may go to a client or be stored: all but those of the connection."""
-    return without(fields, _OF_THE_CONNECTION | _named(fields))
+    return without(fields, HOP_BY_HOP | _named(fields))
 
 
 def reply_fields(stored: StoredResponse, age: float) -> Fields:

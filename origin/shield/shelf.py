@@ -90,18 +90,8 @@ class Shelf:
         arriving = self._whole_arriving(asked.key)
         if arriving is not None:
             return arriving
-        held = self._store.peek(asked.key)
-        if held is None:
-            return None
-        match unpack(held.head):
-            case StoredResponse() as stored:
-                return Kept(asked.key, stored, held)
-            case Signpost() as signpost:
-                held.release()
-                return self._peek_variants(asked, signpost)
-            case _:
-                held.release()
-                return None
+        found = _read(asked.key, self._store.peek(asked.key))
+        return self._peek_variants(asked, found) if isinstance(found, Signpost) else found
 
     async def find(self, asked: Asked) -> Found | None:
         """The response to `asked` if there is one, the latest if there are several (RFC 9111 §4.1)."""
@@ -126,14 +116,7 @@ class Shelf:
         arriving = self._whole_arriving(key)
         if arriving is not None:
             return arriving
-        held = self._store.peek(key) or await self._store.get(key)
-        if held is None:
-            return None
-        record = unpack(held.head)
-        if isinstance(record, StoredResponse):
-            return Kept(key, record, held)
-        held.release()
-        return record
+        return _read(key, self._store.peek(key) or await self._store.get(key))
 
     def following(self, key: str, position: int) -> Arriving | None:
         """What is on its way to this key and brings the byte at `position`."""
@@ -231,14 +214,8 @@ class Shelf:
         arriving = self._whole_arriving(key)
         if arriving is not None:
             return arriving
-        held = self._store.peek(key)
-        if held is None:
-            return None
-        record = unpack(held.head)
-        if isinstance(record, StoredResponse):
-            return Kept(key, record, held)
-        held.release()
-        return None
+        found = _read(key, self._store.peek(key))
+        return None if isinstance(found, Signpost) else found
 
     async def _point(self, key: str, names: tuple[str, ...]) -> str:
         """Have a signpost to responses that vary by `names`; gives its birth."""
@@ -259,6 +236,17 @@ class Shelf:
                 older.is_superseded = True
         others.append(arriving)
         return arriving
+
+
+def _read(key: str, held: Held | None) -> Kept | Signpost | None:
+    """What `held` is, which is given back unless it is a response."""
+    if held is None:
+        return None
+    record = unpack(held.head)
+    if isinstance(record, StoredResponse):
+        return Kept(key, record, held)
+    held.release()
+    return record
 
 
 def _variant(asked: Asked, names: tuple[str, ...], born: str) -> str:

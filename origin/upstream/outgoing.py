@@ -12,29 +12,13 @@ from ipaddress import ip_address
 from auth.http_signatures import METHOD, TARGET_URI, Component, sign
 from auth.keys import Key
 from auth.request import Request
-from origin.http.fields import Fields, combined, values_of, without
+from origin.http.fields import HOP_BY_HOP, Fields, combined, values_of, without
 from origin.upstream.origin_server import Outgoing, Trouble, UpstreamError, Viewer
 
 MAX_LOOP_MEMBERS = 32
 
-# What belongs to a connection (RFC 9110 §7.6.1), or to whom a message is for; whoever connects writes its own.
-OF_THE_CONNECTION = frozenset(
-    {
-        "connection",
-        "content-length",
-        "expect",
-        "host",
-        "http2-settings",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-authorization",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    }
-)
+# What belongs to a connection, or to whom a message is for; whoever connects writes its own.
+OF_THE_CONNECTION = HOP_BY_HOP | {"content-length", "expect", "host"}
 # What is for the eyes of one origin, and follows no redirect to another.
 FOR_ONE_ORIGIN = frozenset({"authorization", "cookie", "signature", "signature-input"})
 
