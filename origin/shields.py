@@ -7,7 +7,7 @@ import secrets
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,9 @@ from auth.keys import Key
 from cache import Outcome
 from cache.disk.limits import DiskLimits
 from cache.disk.store import DiskStore
+from cache.fleet.purging import PurgeDesk
+from cache.fleet.purging import Wanted as WantedPurge
+from cache.purges import PurgeMeaningless, Scope
 from origin import settings
 from origin.edge.lifetimes import CachePolicy
 from origin.edge.manifest import MAX_MANIFEST_BYTES
@@ -38,6 +41,7 @@ from origin.shield.recorder import Event
 from origin.shield.sharing import Fleet, Judge
 from origin.shield.shelf import Shelf
 from origin.shield.shield import Rules, Shield
+from origin.shield.writing import PurgeTags
 from origin.storage.bucket_client import BucketOptions
 from origin.storage.mounts import BadStorageUrl, open_bucket
 from origin.telemetry.upstream_metrics import UpstreamMetrics
@@ -90,6 +94,7 @@ class Shields:
     judge: Judge
     fleet: Fleet
     invalidations: Invalidations
+    purge_tags: PurgeTags
     metrics: UpstreamMetrics
     mounts: tuple[MountName, ...]  # all there are
     signing_key: Callable[[str], Key]  # of a key ring
@@ -112,7 +117,9 @@ class Shields:
         pulls = Pulls(upstream, self.shelf, rules.policy, time.time, recorder, largest, self.fleet)
         is_http = mount.storage.startswith("http")
         place = Place(mount.prefix, mount.storage if is_http else "bucket://bucket")
-        shield = Shield(pulls, self.shelf, place, rules, self.judge, recorder, self.invalidations.forget)
+        shield = Shield(
+            pulls, self.shelf, place, rules, self.judge, recorder, self.invalidations.forget, self.purge_tags
+        )
         behind = Upstream(
             shield=shield,
             is_http=is_http,
@@ -176,7 +183,23 @@ async def open_shields(
     coalescing = Fleet(fleet.leases, fleet.relay, judge)
     invalidations = Invalidations(shelf, fleet.bus, secrets.token_bytes(_NODE_BYTES), time.time)
     stack.push_async_callback(invalidations.close)
-    return Shields(shelf, judge, coalescing, invalidations, metrics, mounts, partial(_signing_key, rings))
+    return Shields(
+        shelf,
+        judge,
+        coalescing,
+        invalidations,
+        partial(_purge_tags, fleet.desk),
+        metrics,
+        mounts,
+        partial(_signing_key, rings),
+    )
+
+
+async def _purge_tags(desk: PurgeDesk, tags: tuple[str, ...]) -> None:
+    """Hard: what a write has invalidated is not to stand in for anything (RFC 9875 §3)."""
+    for tag in tags:
+        with suppress(PurgeMeaningless):  # a group that no purge can name
+            await desk.purge([WantedPurge(Scope.TAG, tag, is_soft=False)])
 
 
 def _observed(metrics: UpstreamMetrics, mount: str, fetched: Fetched) -> None:

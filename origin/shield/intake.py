@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine
-from dataclasses import replace
 
 from cache.disk.errors import DiskError
-from origin.http.fields import without
-from origin.httpcache.combining import may_combine
+from origin.httpcache.combining import as_complete, may_combine
 from origin.httpcache.stored import StoredResponse
 from origin.shield.asked import Asked
 from origin.shield.recorder import Event, Recorder
@@ -54,7 +52,7 @@ class Intake:
             return await self._shelf.begin(asked, stored, run.length)
         stop = run.start if run.stop is None else run.stop
         if wish.stored is None:
-            whole = replace(stored, status=200, fields=without(stored.fields, {"content-range", "content-length"}))
+            whole = stored if run.length is None else as_complete(stored, run.length)
             return await self._shelf.begin(asked, whole, run.length, run.start, stop)
         kept_one = await self._shelf.at(wish.key)
         try:

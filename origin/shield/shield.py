@@ -42,7 +42,7 @@ from origin.shield.sharing import Judge
 from origin.shield.shelf import Arriving, Found, Kept, Shelf, same_variant, variant_like
 from origin.shield.slices import first_range
 from origin.shield.wish import Wish
-from origin.shield.writing import Forget, Writes
+from origin.shield.writing import Forget, PurgeTags, Writes
 from origin.upstream.origin_server import UpstreamError
 
 _log = logging.getLogger(__name__)
@@ -73,6 +73,7 @@ class Shield:
         judge: Judge,
         recorder: Recorder,
         forget: Forget | None = None,
+        purge_tags: PurgeTags | None = None,
     ) -> None:
         """Pulls and shelf are closed by whoever made them. `forget` is the shelf's own, unless others are told too."""
         self._pulls = pulls
@@ -82,7 +83,7 @@ class Shield:
         self._slice_bytes = rules.slice_bytes
         self._judge = judge
         self._recorder = recorder
-        self._writes = Writes(pulls, shelf, place, rules.slice_bytes, recorder, forget)
+        self._writes = Writes(pulls, shelf, place, rules.slice_bytes, recorder, forget, purge_tags)
         self._ready = ReadyHits(rules.policy, judge)
         self._cooldown = Cooldown[str](_COOLDOWN_SECONDS)
         self._refreshed = Cooldown[str](_COOLDOWN_SECONDS)

@@ -9,7 +9,7 @@ from cache import Outcome
 from cache.disk.errors import DiskError
 from origin.http.caching import CACHE_NAME, CacheStatus, Forward
 from origin.http.reply import Stream
-from origin.httpcache.invalidation import invalidated
+from origin.httpcache.invalidation import invalidated, invalidated_groups
 from origin.httpcache.stored import StoredResponse
 from origin.shield.alone import Answered, alone
 from origin.shield.answering import passed_on
@@ -24,21 +24,31 @@ from origin.upstream.origin_server import Incoming
 
 # Have a URL's responses used no more, those too that were asked for before a time.
 Forget = Callable[[str, float], Awaitable[None]]
+# Have no response with one of these tags used without asking for it again.
+PurgeTags = Callable[[tuple[str, ...]], Awaitable[None]]
 
 
 class Writes:
     """The unsafe requests of one mount."""
 
     def __init__(
-        self, pulls: Pulls, shelf: Shelf, place: Place, slice_bytes: int, recorder: Recorder, forget: Forget | None
+        self,
+        pulls: Pulls,
+        shelf: Shelf,
+        place: Place,
+        slice_bytes: int,
+        recorder: Recorder,
+        forget: Forget | None,
+        purge_tags: PurgeTags | None,
     ) -> None:
-        """`forget` is the shelf's own, unless others are told too."""
+        """`forget` is the shelf's own, unless others are told too; without `purge_tags` groups are not invalidated."""
         self._pulls = pulls
         self._shelf = shelf
         self._place = place
         self._slice_bytes = slice_bytes
         self._recorder = recorder
         self._forget: Forget = forget or shelf.forget
+        self._purge_tags = purge_tags
 
     async def answer(self, asked: Asked) -> Answered:
         """An unsafe request goes on; what it may have changed is not used any more (RFC 9111 §4.4)."""
@@ -52,6 +62,9 @@ class Writes:
             if url is not None:
                 await self._forget(replace(asked, url=url).key, before)
                 self._recorder.happened(Event.INVALIDATED)
+        groups = invalidated_groups(asked.method, single.stored.status, single.stored.fields)
+        if groups and self._purge_tags is not None:
+            await self._purge_tags(groups)
         incoming = None if stored is None else single.claim()
         if stored is None or incoming is None:
             return await alone(self._pulls, asked, single, Forward.METHOD)

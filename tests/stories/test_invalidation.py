@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from tests.contracts.descriptors import eventually
 from tests.liar import Liar, Script, response
@@ -90,3 +91,32 @@ async def test_a_pull_that_has_no_answer_yet_is_joined_by_nobody_after_a_write(t
         assert (await gateway.ask("/a")).body == b"new"
         assert (await before).body == b"old"
         assert (await gateway.ask("/a")).body == b"new"
+
+
+async def test_a_group_that_a_write_invalidates_is_asked_for_again(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    async def answer(request: web.BaseRequest) -> web.Response:
+        asked.append(f"{request.method} {request.path}")
+        if request.method == "POST":
+            return web.Response(status=204, headers={"Cache-Group-Invalidation": '"film", " "'})
+        return web.Response(text="kept", headers={"Cache-Control": "max-age=60", "Cache-Groups": '"film"'})
+
+    runner = web.ServerRunner(web.Server(answer))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    mount: dict[str, object] = {
+        "prefix": "/up",
+        "storage": f"http://127.0.0.1:{runner.addresses[0][1]}",
+        "access": "open",
+        "upstream": {"private_networks": ["127.0.0.0/8"], "methods": ["POST"]},
+    }
+    try:
+        async with running(tmp_path, [mount]) as gateway:
+            for _ in range(2):
+                assert (await gateway.ask("/up/one")).body == b"kept"
+            assert (await gateway.ask("/up/other", "Content-Length: 0", method="POST")).status == 204
+            assert (await gateway.ask("/up/one")).body == b"kept"
+    finally:
+        await runner.cleanup()
+    assert asked == ["GET /one", "POST /other", "GET /one"]
