@@ -76,6 +76,13 @@ class Arriving:
 Found: TypeAlias = Kept | Arriving
 
 
+@dataclass(slots=True, eq=False)
+class _Look:
+    """Somebody who looks for the response of a URL."""
+
+    is_overtaken: bool = False  # one has begun to arrive meanwhile
+
+
 class Shelf:
     """The responses of all mounts, in one store."""
 
@@ -84,6 +91,7 @@ class Shelf:
         self._store = store
         self._arriving: dict[str, list[Arriving]] = {}
         self._forgotten: dict[str, float] = {}  # until when what was asked of the upstream is outdated
+        self._looks: dict[str, set[_Look]] = {}  # by the key of a URL
 
     def peek(self, asked: Asked) -> Found | None:
         """What is known without waiting; None says nothing about the disk."""
@@ -95,6 +103,21 @@ class Shelf:
 
     async def find(self, asked: Asked) -> Found | None:
         """The response to `asked` if there is one, the latest if there are several (RFC 9111 §4.1)."""
+        look = _Look()
+        self._looks.setdefault(asked.key, set()).add(look)
+        try:
+            found = await self._latest(asked)
+            # What began to arrive while the disk was asked would be pulled a second time.
+            while found is None and look.is_overtaken:
+                look.is_overtaken = False
+                found = await self._latest(asked)
+            return found
+        finally:
+            self._looks[asked.key].discard(look)
+            if not self._looks[asked.key]:
+                del self._looks[asked.key]
+
+    async def _latest(self, asked: Asked) -> Found | None:
         found = await self.at(asked.key)
         if not isinstance(found, Signpost):
             return found
@@ -141,7 +164,11 @@ class Shelf:
         expects = None if stop is None else (start, stop)
         fill = await self._store.begin(key, pack(stored), length=length, tags=stored.tags, expects=expects)
         arriving = Arriving(key, stored, fill, start, stop, asked.key)
-        return arriving if is_outdated else self._arrives(arriving)
+        if is_outdated:
+            return arriving
+        for look in self._looks.get(asked.key, ()):
+            look.is_overtaken = True
+        return self._arrives(arriving)
 
     async def extend(self, kept: Kept, start: int, stop: int) -> Arriving:
         """A further run of a response's body. Raises `DiskFull`."""

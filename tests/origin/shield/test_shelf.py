@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from cache import Outcome
+from cache.disk.held import Held
+from origin.http.fields import Fields
 from origin.httpcache.reuse import Purged
 from origin.upstream.origin_server import Outgoing
 from tests.contracts.descriptors import descriptors_below
@@ -181,6 +183,38 @@ async def test_after_a_purge_one_pull_is_enough(tmp_path: Path) -> None:
         await it.settled()
         assert len(it.origin.asked) == 2
         assert (await it.get("/a")).outcome is Outcome.HIT
+
+
+@pytest.mark.parametrize("fields", [(), (("Vary", "Accept-Language"),)], ids=["alone", "varied"])
+@pytest.mark.parametrize("is_whole", [True, False], ids=["kept", "arriving"])
+async def test_what_begins_to_arrive_while_the_disk_is_asked_is_not_pulled_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fields: Fields, is_whole: bool
+) -> None:
+    gate = Gate(100)
+    async with scene(tmp_path) as it:
+        get, looked, may_know = it.store.get, asyncio.Event(), asyncio.Event()
+
+        async def slow(key: str) -> Held | None:
+            held = await get(key)
+            if not looked.is_set():
+                looked.set()
+                await may_know.wait()
+            return held
+
+        it.origin.put("/a", DATA, FRESH, *fields, gate=gate)
+        monkeypatch.setattr(it.store, "get", slow)
+        late = asyncio.create_task(it.get_now("/a"))
+        await looked.wait()
+        early = await it.answer("/a")
+        await gate.reached.wait()
+        if is_whole:
+            gate.opened.set()
+            await it.settled()
+        may_know.set()
+        await asyncio.sleep(0)
+        gate.opened.set()
+        assert ((await late).body, await read(early.reply)) == (DATA, DATA)
+        assert len(it.origin.asked) == 1
 
 
 async def test_looking_for_variants_leaves_nothing_open(tmp_path: Path) -> None:
