@@ -60,12 +60,12 @@ def open_listener(name: str, place: Place) -> list[socket.socket]:
         ):
             made = _listening(family, kind, protocol, address)
             opened += [] if made is None else [made]
-        if not opened:
-            raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
     except OSError as error:
         for one in opened:
             one.close()
         raise ListenError(_sentence(name, place, error)) from error
+    if not opened:
+        raise ListenError(_sentence(name, place, OSError(errno.EADDRNOTAVAIL, "")))
     return opened
 
 

@@ -100,6 +100,7 @@ async def test_it_ends_as_soon_as_nobody_is_left(tmp_path: Path) -> None:
         orders.stop()
         await refuses(gateway.where.public_port)
         assert not task.done()
+        wire.close()
         await task
 
 
