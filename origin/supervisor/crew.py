@@ -42,7 +42,7 @@ from origin.supervisor.plan import NoPlan, Plan
 
 # How long reading the configuration, or starting, may take.
 START_SECONDS = 60.0
-# How much longer than its drain a worker may take to end.
+# How much longer than its drain a worker may take to end, as a rule.
 END_SECONDS = 5.0
 
 
@@ -86,8 +86,9 @@ class Generation:
 class Crew:
     """The members of one supervisor. Every method takes the time in seconds and gives what is to be done, in order."""
 
-    def __init__(self, plan: Plan) -> None:
-        """Nobody starts before `begin`."""
+    def __init__(self, plan: Plan, end_seconds: float = END_SECONDS) -> None:
+        """Nobody starts before `begin`. A worker may take `end_seconds` longer than its drain to end."""
+        self._end_seconds = end_seconds
         self._members: dict[int, Member] = {}
         self._numbers = count()
         self._current = Generation(next(self._numbers), plan)
@@ -214,7 +215,7 @@ class Crew:
         drain_seconds, self._current, self._coming = self._current.plan.drain_seconds, coming, None
         for member in old:
             if member.phase is not Phase.LEAVING:
-                member.phase, member.since, member.limit = Phase.LEAVING, now, now + drain_seconds + END_SECONDS
+                member.phase, member.since, member.limit = Phase.LEAVING, now, now + drain_seconds + self._end_seconds
                 yield Retire(member.slot)
         yield Serving(len(coming.places), is_first=False)
         yield from self._continue(now)
@@ -244,7 +245,7 @@ class Crew:
             yield self._start(self._current, member.place, now)
 
     def _dismiss(self, members: list[Member], now: float) -> Iterator[Action]:
-        limit = now + self._current.plan.drain_seconds + END_SECONDS
+        limit = now + self._current.plan.drain_seconds + self._end_seconds
         for member in members:
             if member.phase is not Phase.LEAVING:
                 member.phase, member.since, member.limit = Phase.LEAVING, now, limit

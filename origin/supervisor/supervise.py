@@ -26,7 +26,7 @@ from origin.supervisor.actions import (
     Terminate,
 )
 from origin.supervisor.child import Child, Nursery
-from origin.supervisor.crew import Crew
+from origin.supervisor.crew import END_SECONDS, Crew
 from origin.supervisor.handover import READY
 from origin.supervisor.plan import NoPlan, Plan, read_plan
 from origin.supervisor.signals import Signals
@@ -49,10 +49,14 @@ class Supervisor:
         *,
         watchdog_seconds: float | None = None,
         on_death: Callable[[int], None] = lambda _pid: None,
+        end_seconds: float = END_SECONDS,
     ) -> None:
-        """`on_death` is told the process id of each worker that has ended, however it ended."""
+        """`on_death` is told the process id of each worker that has ended, however it ended.
+
+        A worker that takes `end_seconds` longer than its drain is killed.
+        """
         self._plan = plan
-        self._crew = Crew(plan)
+        self._crew = Crew(plan, end_seconds)
         self._nursery = nursery
         self._notifier = notifier
         self._watchdog_seconds = watchdog_seconds
@@ -153,16 +157,16 @@ class Supervisor:
                 self._start(slot)
             case Retire() | Terminate() | Kill():
                 self._order(action)
-            case AskForPlan():
-                self._plan_anew()
-            case ForgetPlan():
-                self._forget_planner()
+            case AskForPlan() | ForgetPlan():
+                (self._plan_anew if isinstance(action, AskForPlan) else self._forget_planner)()
             case Say(level=level, text=text):
                 _log.log(_LEVELS[level], "%s", text)
             case Serving(workers=workers, is_first=is_first):
                 self._announce(workers, is_first=is_first)
-            case Reloading() | Stopping():
-                (self._notifier.reloading if isinstance(action, Reloading) else self._notifier.stopping)()
+            case Reloading():
+                self._notifier.reloading()
+            case Stopping():
+                self._stop_listening()
             case Exit(code=code):
                 self._code = code
             case _:
@@ -191,6 +195,12 @@ class Supervisor:
                 child.process.kill()
             case _:
                 assert_never(action)
+
+    def _stop_listening(self) -> None:
+        """The port is closed when the last worker has closed it, too."""
+        self._notifier.stopping()
+        for listener in (*self._nursery.public, *self._nursery.admin):
+            listener.close()
 
     def _plan_anew(self) -> None:
         try:

@@ -63,12 +63,20 @@ def test_who_dies_is_replaced_sooner_or_later(tmp_path: Path) -> None:
         assert play.end() == 0
 
 
-def test_who_does_not_drain_is_killed(tmp_path: Path) -> None:
-    with playing(tmp_path, f"signal.signal(signal.SIGTERM, signal.SIG_IGN); {SERVE}", SERVE) as play:
-        play.wait_for("serving")
-        stubborn = play.theatre.started()[0].slot
-        assert play.end() == 0
-        assert play.words()[-1] == f"worker {stubborn} did not end in time and is killed"
+def test_who_does_not_drain_is_killed(
+    listeners: list[socket.socket], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    theatre, dead = Theatre(tmp_path), list[int]()
+    deaf = tmp_path / "deaf"
+    command = theatre.write(
+        f"signal.signal(signal.SIGTERM, signal.SIG_IGN); open({str(deaf)!r}, 'w').close(); {SERVE}",
+        f"[time.sleep(0.01) for _ in iter(lambda: os.path.exists({str(deaf)!r}), True)]; sys.exit(4)",
+    )
+    supervisor = Supervisor(PLAN, nursery(listeners, command), Notifier(None), on_death=dead.append, end_seconds=0.3)
+    assert supervisor.run() == 4
+    assert sorted(dead) == sorted(one.pid for one in theatre.started())
+    assert "did not end in time and is killed" in caplog.messages[-1]
+    assert all(listener.fileno() == -1 for listener in listeners)
 
 
 def test_a_reload_takes_a_new_plan_and_new_workers(tmp_path: Path) -> None:
