@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,7 +23,7 @@ from origin.cli.workers import (
 from origin.supervisor.handover import PlannerPart, WorkerPart
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Iterator
 
     from origin.server.process import Listening
     from origin.settings import Settings
@@ -43,12 +44,17 @@ def serve(config: ConfigOption = None, workers: WorkersOption = None) -> None:
     if isinstance(part, PlannerPart):
         tell_plan(part, lambda: _plan(load_settings(config), workers))
         return
-    settings = load_settings(config)
-    if isinstance(part, WorkerPart):
+    with _collector_at_rest():
+        settings = load_settings(config)
+        is_supervisor = part is None and (workers is not None or settings.server.workers is not None)
+        if not is_supervisor:
+            from origin import runtime  # noqa: F401  # imported now, and not a moment later
+            from origin.server import process  # noqa: F401
+    if is_supervisor:
+        supervise(_plan(settings, workers))
+    elif isinstance(part, WorkerPart):
         link = Link(part)
         run_process(settings, lambda: _serve_as_worker(settings, part, link))
-    elif workers is not None or settings.server.workers is not None:
-        supervise(_plan(settings, workers))
     else:
         run_process(settings, lambda: _serve_alone(settings))
 
@@ -91,6 +97,19 @@ async def _serve_as_worker(settings: Settings, part: WorkerPart, link: Link) -> 
         async with open_runtime(settings) as runtime:
             spare_the_collector()
             await serve_until_told(settings, runtime, lambda _where: link.say_ready(), around, orders)
+
+
+@contextlib.contextmanager
+def _collector_at_rest() -> Iterator[None]:
+    """Look for no garbage meanwhile: importing makes a hundred thousand objects, and throws hardly one of them away."""
+    import gc
+
+    gc.disable()
+    try:
+        yield
+        gc.freeze()  # or they would all be looked through as soon as it is enabled
+    finally:
+        gc.enable()
 
 
 def spare_the_collector() -> None:
