@@ -6,8 +6,9 @@ are under `headgate`.
 
 from __future__ import annotations
 
+import select
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from queue import SimpleQueue
@@ -100,6 +101,20 @@ def _text(value: str, limit: int) -> str:
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in value)
 
 
+def pieces(lines: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """Whole lines, as many together as a pipe takes in one piece: workers write to one, and may not mix (pipe(7))."""
+    piece: list[bytes] = []
+    size = 0
+    for one in lines:
+        if piece and size + len(one) > select.PIPE_BUF:
+            yield piece
+            piece, size = [], 0
+        piece.append(one)
+        size += len(one)
+    if piece:
+        yield piece
+
+
 class AccessLog:
     """Takes records without ever waiting; a thread turns them into lines.
 
@@ -139,11 +154,12 @@ class AccessLog:
 
     def _run(self) -> None:
         for batch in self._batches():
-            try:
-                self._sink.write(b"".join(line(record, self._redactor) for record in batch))
-                self._sink.flush()
-            except (OSError, ValueError):  # ValueError: the sink is closed
-                self._on_dropped(len(batch))
+            for piece in pieces(line(record, self._redactor) for record in batch):
+                try:
+                    self._sink.write(b"".join(piece))
+                    self._sink.flush()
+                except (OSError, ValueError):  # ValueError: the sink is closed
+                    self._on_dropped(len(piece))
 
     def _batches(self) -> Iterator[list[AccessRecord]]:
         """What has come in since the last time, until the queue is closed."""

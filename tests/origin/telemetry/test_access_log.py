@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import select
 import threading
 from dataclasses import replace
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from origin.telemetry.access_log import AccessLog, AccessRecord, line
+from origin.telemetry.access_log import AccessLog, AccessRecord, line, pieces
 from origin.telemetry.redaction import redactor
 
 REDACTOR = redactor(frozenset({"token"}))
@@ -155,3 +156,13 @@ def test_a_closed_log_drops() -> None:
     assert log.close()
     log.write(RECORD)
     assert dropped.lines == 1
+
+
+def test_lines_leave_whole_and_in_pieces_that_a_pipe_takes_at_once() -> None:
+    lines = [bytes([65 + number % 26]) * (number * 37 % 900) + b"\n" for number in range(200)]
+    lines.insert(50, b"x" * 3 * select.PIPE_BUF + b"\n")  # longer than that: alone
+    made = list(pieces(iter(lines)))
+    assert [line for piece in made for line in piece] == lines
+    assert all(sum(map(len, piece)) <= select.PIPE_BUF or len(piece) == 1 for piece in made)
+    assert len(made) < len(lines) / 4
+    assert list(pieces([])) == []
