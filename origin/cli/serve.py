@@ -69,18 +69,20 @@ def _plan(settings: Settings, workers: str | None) -> Plan:
 
 async def _serve_alone(settings: Settings) -> None:
     from origin.runtime import open_runtime
-    from origin.server.listeners import Place, announce, given_sockets
+    from origin.server.listeners import Place, announce, given_sockets, place_of
     from origin.server.process import Surroundings
     from origin.server.process import serve as serve_until_told
     from origin.systemd.notify import Notifier, watchdog_seconds
 
-    def announced(where: Listening) -> None:
-        prefixes = [mount.prefix for mount in settings.mount]
-        announce(prefixes, Place(settings.public.host, where.public_port), Place(settings.admin.host, where.admin_port))
-
     pid = os.getpid()
-    notifier = Notifier(os.environ.get("NOTIFY_SOCKET"))
-    around = Surroundings(given_sockets(os.environ, pid), notifier, watchdog_seconds(os.environ, pid))
+    notifier, given = Notifier(os.environ.get("NOTIFY_SOCKET")), given_sockets(os.environ, pid)
+    around = Surroundings(given, notifier, watchdog_seconds(os.environ, pid))
+
+    def announced(where: Listening) -> None:
+        public = place_of(given.public) if given.public else Place(settings.public.host, where.public_port)
+        admin = place_of(given.admin) if given.admin else Place(settings.admin.host, where.admin_port)
+        announce([mount.prefix for mount in settings.mount], public, admin)
+
     async with open_runtime(settings) as runtime:
         spare_the_collector()
         await serve_until_told(settings, runtime, announced, around)

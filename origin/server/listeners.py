@@ -118,6 +118,12 @@ def port_of(sockets: Sequence[socket.socket]) -> int:
     return port
 
 
+def place_of(sockets: Sequence[socket.socket]) -> Place:
+    """Where the first of them is."""
+    host, port, *_ = sockets[0].getsockname()
+    return Place(host, port)
+
+
 def announce(prefixes: Sequence[str], public: Place, admin: Place) -> None:
     """Say in the log where requests are answered now."""
     log = logging.getLogger("headgate")

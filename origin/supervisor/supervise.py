@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import assert_never
 
-from origin.server.listeners import Place, announce, port_of
+from origin.server.listeners import announce, place_of
 from origin.supervisor.actions import (
     Action,
     AskForPlan,
@@ -219,9 +219,7 @@ class Supervisor:
 
     def _announce(self, workers: int, *, is_first: bool) -> None:
         if is_first:
-            public = Place(self._plan.public.host, port_of(self._nursery.public))
-            admin = Place(self._plan.admin.host, port_of(self._nursery.admin))
-            announce(self._plan.prefixes, public, admin)
+            announce(self._plan.prefixes, place_of(self._nursery.public), place_of(self._nursery.admin))
         self._notifier.ready(f"Serving with {workers} worker{'' if workers == 1 else 's'}")
 
 

@@ -19,6 +19,7 @@ from origin.server.listeners import (
     authority,
     given_sockets,
     open_listener,
+    place_of,
     port_of,
 )
 
@@ -67,6 +68,12 @@ def test_a_port_that_is_taken_is_told(host: str, shown: str) -> None:
     with first, pytest.raises(ListenError) as told:
         open_listener("admin", Place(host, port))
     assert str(told.value) == f"cannot listen on {shown}:{port} (admin): Address already in use"
+
+
+def test_a_listener_knows_its_place() -> None:
+    (listener,) = open_listener("public", Place("127.0.0.1", 0))
+    with listener:
+        assert place_of([listener]) == Place("127.0.0.1", port_of([listener]))
 
 
 def test_an_address_that_is_not_ours_is_told() -> None:
