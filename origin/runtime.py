@@ -34,7 +34,7 @@ from origin.edge.handler import Doors, PublicHandler
 from origin.edge.manifest import Manifest, ManifestCodec
 from origin.edge.manifests import Manifests
 from origin.edge.mount import Mount
-from origin.edge.pages import Pages, keys_page, time_page
+from origin.edge.pages import MakePage, Pages, keys_page, time_page
 from origin.edge.playback import Playback
 from origin.edge.purge_door import PurgeDoor
 from origin.edge.rate_limit import RateLimit
@@ -44,6 +44,8 @@ from origin.keyrings import source_of
 from origin.keystore.content_keys import ContentKeyFile
 from origin.keystore.fault import KeystoreError
 from origin.keystore.rings import KeyRings, Refreshed
+from origin.lane.lane import Lane
+from origin.lanes import open_lane
 from origin.ledger.ledger import Ledger
 from origin.ledger.memory_ledger import MemoryLedger
 from origin.ledger.record import Decision, Rule, StoreOperation
@@ -68,7 +70,7 @@ from origin.storage.observed import Operation, Result
 from origin.storage.store import StoreError
 from origin.telemetry.access_log import AccessLog
 from origin.telemetry.metrics import Metrics, Vocabulary
-from origin.telemetry.redaction import redactor
+from origin.telemetry.redaction import Redactor, redactor
 from origin.telemetry.upstream_metrics import UpstreamVocabulary
 from origin.upstream.observed import Result as UpstreamResult
 from origin.upstream.origin_server import Trouble
@@ -85,6 +87,7 @@ class Runtime:
     """What a process serves with."""
 
     public_handler: PublicHandler
+    lane: Lane | None  # None: it is turned off
     admin_application: web.Application
     health: Health
     metrics: Metrics
@@ -110,24 +113,22 @@ async def open_runtime(configured: settings.Settings, pages: Pages | None = None
         mounts = [open_mount(one, protection_of(one, configured, rings), fittings, stack) for one in configured.mount]
         manifests = Manifests(cache, metrics.manifest_refused)
         ledger = await _open_ledger(configured, metrics, stack)
+        redacts = _redactor(configured)
+        observer = Observer(metrics, _open_access_log(configured, metrics, redacts, stack))
+        proxies, facts = TrustedProxies(configured.public.trusted_proxies), await _open_edge_facts(configured, stack)
+        read = partial(read_request, proxies=proxies, edge_facts=facts)
         handler = PublicHandler(
             mounts=mounts,
             manifests=manifests,
-            pages={
-                "/time": time_page,
-                "/.well-known/jwks.json": keys_page(lambda: _public_keys(configured, rings)),
-                **(pages or {}),
-            },
-            read=partial(
-                read_request,
-                proxies=TrustedProxies(configured.public.trusted_proxies),
-                edge_facts=await _open_edge_facts(configured, stack),
-            ),
-            observer=Observer(metrics, await _open_access_log(configured, metrics, stack)),
+            pages=_pages(configured, rings) | dict(pages or {}),
+            read=read,
+            observer=observer,
             decided=metrics.token_decision,
             ledger=ledger,
             doors=Doors(_playback(configured, mounts, rings), _purging(configured, fleet.desk)),
         )
+        watch = (read, observer, metrics.token_decision)
+        lane = open_lane(configured, mounts, handler.has_door, cache, ledger, redacts, watch, stack)
         health = Health(
             {f"mount {mount.label}": mount.source.probe for mount in mounts}
             | {f"key ring {name}": partial(rings.probe, name) for name in askable(configured, configured.keyrings)}
@@ -146,7 +147,7 @@ async def open_runtime(configured: settings.Settings, pages: Pages | None = None
         admin = admin_application(metrics, health)
         desk = RevocationDesk(ledger, [mount.prefix for mount in configured.mount])
         add_control(admin, _signers(configured, mounts), desk, _api_keys(configured), Purging(fleet.desk))
-        yield Runtime(handler, admin, health, metrics, ledger)
+        yield Runtime(handler, lane, admin, health, metrics, ledger)
 
 
 async def _open_edge_facts(configured: settings.Settings, stack: contextlib.AsyncExitStack) -> EdgeFacts:
@@ -283,18 +284,29 @@ def _api_keys(configured: settings.Settings) -> ApiKeys:
     )
 
 
-async def _open_access_log(
-    configured: settings.Settings, metrics: Metrics, stack: contextlib.AsyncExitStack
-) -> AccessLog | None:
-    if not configured.log.access:
-        return None
+def _redactor(configured: settings.Settings) -> Redactor:
     names = {mount.token_name for mount in configured.mount}
     for mount in configured.mount:
         if mount.access == "signed":
             names |= {accepted.carriage.name for accepted in realm_of(mount).accepts}
-    log = AccessLog(sys.stdout.buffer, redactor(frozenset(names)), metrics.access_log_dropped)
+    return redactor(frozenset(names))
+
+
+def _open_access_log(
+    configured: settings.Settings, metrics: Metrics, redacts: Redactor, stack: contextlib.AsyncExitStack
+) -> AccessLog | None:
+    if not configured.log.access:
+        return None
+    log = AccessLog(sys.stdout.buffer, redacts, metrics.access_log_dropped)
     stack.push_async_callback(asyncio.to_thread, log.close)
     return log
+
+
+def _pages(configured: settings.Settings, rings: KeyRings) -> dict[str, MakePage]:
+    return {
+        "/time": time_page,
+        "/.well-known/jwks.json": keys_page(lambda: _public_keys(configured, rings)),
+    }
 
 
 def _public_keys(configured: settings.Settings, rings: KeyRings) -> bytes:

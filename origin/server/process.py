@@ -45,6 +45,7 @@ async def listening(settings: Settings, runtime: Runtime) -> AsyncIterator[Liste
         header_seconds=settings.public.header_seconds,
         max_connections=settings.public.max_connections,
         load_balancers=TrustedProxies(settings.public.load_balancers),
+        lane=runtime.lane,
     )
     async with _admin(settings, runtime) as admin_port:
         sockets = await _open(public, settings.public.host, settings.public.port)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from origin.telemetry.access_log import AccessLog, AccessRecord, line
+from origin.telemetry.access_log import AccessLog, AccessRecord, LineForm, line
 from origin.telemetry.redaction import redactor
 
 REDACTOR = redactor(frozenset({"token"}))
@@ -155,3 +155,43 @@ def test_a_closed_log_drops() -> None:
     assert log.close()
     log.write(RECORD)
     assert dropped.lines == 1
+
+
+@given(
+    st.floats(0, 4e9),
+    st.integers(0, 10**12),
+    st.integers(0, 10**12),
+    st.from_regex(r"/[a-z0-9/._-]{0,40}(\?token=\[redacted\])?", fullmatch=True),
+    st.text(max_size=20),
+    st.sampled_from(["", "hit"]),
+)
+def test_a_filled_form_is_the_line(time: float, sent: int, duration: int, shown: str, agent: str, cache: str) -> None:
+    request_id = "00ff00ff00ff00ff"
+    form = LineForm(replace(RECORD, user_agent=agent, cache=cache), REDACTOR)
+    whole = replace(
+        RECORD,
+        time=time,
+        target=shown,
+        sent_bytes=sent,
+        duration_ns=duration,
+        user_agent=agent,
+        cache=cache,
+        request_id=request_id,
+    )
+    assert form.filled(time, shown.encode(), sent, duration, request_id.encode()) == line(whole, REDACTOR)
+
+
+def test_lines_of_forms_are_written_among_the_others() -> None:
+    sink = io.BytesIO()
+    dropped: list[int] = []
+    log = AccessLog(sink, REDACTOR, dropped.append)
+    form = log.form(RECORD)
+    log.write(RECORD)
+    log.put(form.filled(1.0, b"/a", 1, 2, b"r"))
+    assert log.close()
+    log.put(b"too late")
+    assert [json.loads(each)["url.path"] for each in sink.getvalue().splitlines()] == [
+        "/vod/a.m3u8?token=[redacted]",
+        "/a",
+    ]
+    assert dropped == [1]
