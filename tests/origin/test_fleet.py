@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-from prometheus_client import CollectorRegistry
 
 from cache.fleet.leases import NoLeases, RedisLeases
 from cache.fleet.purging import Fleet, Wanted
@@ -17,6 +16,7 @@ from cache.redis_url import RedisTls
 from origin.fleet import FleetParts, judge_by, open_fleet, redis_tls
 from origin.httpcache.reuse import Purged
 from origin.settings import Settings, parse
+from origin.telemetry.series import Families
 from origin.telemetry.upstream_metrics import UpstreamMetrics, UpstreamVocabulary
 from tests.redis_server import RedisServer
 
@@ -27,7 +27,7 @@ def configured(folder: Path, **cache: object) -> Settings:
 
 
 async def opened(settings: Settings, stack: AsyncExitStack) -> FleetParts:
-    metrics = UpstreamMetrics(CollectorRegistry(), UpstreamVocabulary())
+    metrics = UpstreamMetrics(Families(), UpstreamVocabulary())
     return await open_fleet(settings, metrics, lambda _purges: None, stack)
 
 
