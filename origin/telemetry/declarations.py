@@ -261,6 +261,12 @@ BUILD_INFO = Declaration(
     ("version", "python"),
     across=Across.MAX,
 )
+WORKERS = Declaration("headgate_workers", MetricType.GAUGE, "Processes that serve, those that drain included.")
+WORKER_STARTS = Declaration(
+    "headgate_worker_starts_total",
+    MetricType.COUNTER,
+    "Processes that began to serve; with workers, more of them than there are tells of restarts and reloads.",
+)
 # Under the names that Python's collectors of metrics have for them everywhere.
 GC_COLLECTED = Declaration(
     "python_gc_objects_collected_total", MetricType.COUNTER, "Objects collected during gc.", ("generation",)
@@ -322,6 +328,8 @@ DECLARATIONS = (
     ACCESS_LOG_DROPPED,
     LOOP_LAG,
     BUILD_INFO,
+    WORKERS,
+    WORKER_STARTS,
     GC_COLLECTED,
     GC_UNCOLLECTABLE,
     GC_COLLECTIONS,

@@ -107,7 +107,7 @@ class Metrics:
         self._manifests_refused = families.counter(declared.MANIFESTS_REFUSED)
         self._access_log_dropped = families.counter(declared.ACCESS_LOG_DROPPED).labels()
         self._loop_lag = families.histogram(declared.LOOP_LAG).labels()
-        families.gauge(declared.BUILD_INFO).labels(version, platform.python_version()).set(1)
+        _count_process(families, version)
         self._garbage = tuple(map(families.counter, _GARBAGE))
         self._garbage_seen = [dict.fromkeys(_GARBAGE.values(), 0) for _ in gc.get_stats()]
         self._dropping = threading.Lock()
@@ -216,6 +216,12 @@ class Metrics:
             for family, word in zip(self._garbage, _GARBAGE.values(), strict=True):
                 family.labels(str(generation)).inc(now[word] - seen[word])
                 seen[word] = now[word]
+
+
+def _count_process(families: Families, version: str) -> None:
+    families.gauge(declared.BUILD_INFO).labels(version, platform.python_version()).set(1)
+    families.gauge(declared.WORKERS).labels().set(1)
+    families.counter(declared.WORKER_STARTS).labels().inc()
 
 
 def _known(word: str, words: Collection[str]) -> str:

@@ -129,6 +129,8 @@ def test_a_scrape_of_any_is_of_all_and_dead_ones_stay_counted(site: Site) -> Non
     two.process.terminate()
     two.process.wait(20)
     assert site.requests == 124
+    assert site.value("headgate_workers") == 2
+    assert site.value("headgate_worker_starts_total") == 4
 
 
 def test_killed_in_the_middle_of_counting_nothing_is_lost(site: Site) -> None:
