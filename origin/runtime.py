@@ -51,6 +51,7 @@ from origin.ledger.memory_ledger import MemoryLedger
 from origin.ledger.record import Decision, Rule, StoreOperation
 from origin.ledger.redis_ledger import RedisLedger
 from origin.ledger.store import LedgerStore
+from origin.ledger.workers_ledger import WorkersLedger
 from origin.manifests.template import REASONS
 from origin.mounting import Fittings, open_mount
 from origin.ops.health import Health
@@ -71,9 +72,11 @@ from origin.storage.store import StoreError
 from origin.telemetry.access_log import AccessLog
 from origin.telemetry.metrics import Metrics, Vocabulary
 from origin.telemetry.redaction import Redactor, redactor
+from origin.telemetry.shared_values import SharedValues
 from origin.telemetry.upstream_metrics import UpstreamVocabulary
 from origin.upstream.observed import Result as UpstreamResult
 from origin.upstream.origin_server import Trouble
+from origin.workers.place import WorkerPlace
 
 _log = logging.getLogger(__name__)
 
@@ -95,24 +98,27 @@ class Runtime:
 
 
 @contextlib.asynccontextmanager
-async def open_runtime(configured: settings.Settings, pages: Pages | None = None) -> AsyncIterator[Runtime]:
+async def open_runtime(
+    configured: settings.Settings, pages: Pages | None = None, place: WorkerPlace | None = None
+) -> AsyncIterator[Runtime]:
     """Everything from settings, opened in order and closed in reverse. `pages` go on the public listener.
 
+    With a `place` the process is one of several workers and shares what they share.
     Raises `KeystoreError` and `BadStorageUrl` for what cannot work at all; a store or a Redis that is merely away is a
     finding of `/readyz` or a metric.
     """
     async with contextlib.AsyncExitStack() as stack:
-        metrics = Metrics(_vocabulary(configured), __version__)
+        metrics = await _open_metrics(configured, place, stack)
         rings = await _open_rings(configured, stack)
         edges = open_edges(configured, os.environ, metrics.upstream, stack)
-        fleet = await open_fleet(configured, metrics.upstream, edges.push, stack)
+        fleet = await open_fleet(configured, metrics.upstream, edges.push, stack, place)
         cache = await _open_cache(configured, metrics, fleet.leases, stack)
         content_keys = await _open_content_keys(configured)
         shields = await open_shields(configured, rings, fleet, metrics.upstream, stack)
         fittings = Fittings(content_keys, metrics, shields)
         mounts = [open_mount(one, protection_of(one, configured, rings), fittings, stack) for one in configured.mount]
         manifests = Manifests(cache, metrics.manifest_refused)
-        ledger = await _open_ledger(configured, metrics, stack)
+        ledger = await _open_ledger(configured, metrics, stack, place)
         redacts = _redactor(configured)
         observer = Observer(metrics, _open_access_log(configured, metrics, redacts, stack))
         proxies, facts = TrustedProxies(configured.public.trusted_proxies), await _open_edge_facts(configured, stack)
@@ -129,10 +135,7 @@ async def open_runtime(configured: settings.Settings, pages: Pages | None = None
         )
         watch = (read, observer, metrics.token_decision)
         lane = open_lane(configured, mounts, handler.has_door, cache, ledger, redacts, watch, stack)
-        health = Health(
-            {f"mount {mount.label}": mount.source.probe for mount in mounts}
-            | {f"key ring {name}": partial(rings.probe, name) for name in askable(configured, configured.keyrings)}
-        )
+        health = _health(configured, mounts, rings)
         jobs = (
             *rings.keep_fresh(),
             *(file.keep_fresh() for file in content_keys.values()),
@@ -148,6 +151,23 @@ async def open_runtime(configured: settings.Settings, pages: Pages | None = None
         desk = RevocationDesk(ledger, [mount.prefix for mount in configured.mount])
         add_control(admin, _signers(configured, mounts), desk, _api_keys(configured), Purging(fleet.desk))
         yield Runtime(handler, lane, admin, health, metrics, ledger)
+
+
+async def _open_metrics(
+    configured: settings.Settings, place: WorkerPlace | None, stack: contextlib.AsyncExitStack
+) -> Metrics:
+    shared = None
+    if place is not None:
+        shared = await asyncio.to_thread(SharedValues, place.directory, place.slot)
+        stack.callback(shared.close)
+    return Metrics(_vocabulary(configured), __version__, shared)
+
+
+def _health(configured: settings.Settings, mounts: list[Mount], rings: KeyRings) -> Health:
+    return Health(
+        {f"mount {mount.label}": mount.source.probe for mount in mounts}
+        | {f"key ring {name}": partial(rings.probe, name) for name in askable(configured, configured.keyrings)}
+    )
 
 
 async def _open_edge_facts(configured: settings.Settings, stack: contextlib.AsyncExitStack) -> EdgeFacts:
@@ -210,9 +230,13 @@ async def _open_cache(
     return cache
 
 
-async def _open_ledger(configured: settings.Settings, metrics: Metrics, stack: contextlib.AsyncExitStack) -> Ledger:
+async def _open_ledger(
+    configured: settings.Settings, metrics: Metrics, stack: contextlib.AsyncExitStack, place: WorkerPlace | None
+) -> Ledger:
     url = configured.cache.redis
     store: LedgerStore = MemoryLedger(time.time)
+    if place is not None:
+        store = WorkersLedger(place.directory / "ledger", time.time)
     if url is not None:
         store = RedisLedger(
             url.get_secret_value(),
@@ -367,3 +391,4 @@ async def _measure_lag(metrics: Metrics) -> None:
         due = time.perf_counter() + _LAG_EVERY
         await asyncio.sleep(_LAG_EVERY)
         metrics.loop_lag(max(0.0, time.perf_counter() - due))
+        metrics.collected_garbage()

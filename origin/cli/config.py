@@ -79,9 +79,11 @@ def _print_verdict(problems: tuple[Problem, ...]) -> None:
 def _load(path: Path | None) -> Settings:
     import os
 
+    from origin.server.worker_environment import DIRECTORY, SLOT
     from origin.settings import load
 
-    return load(_file(path), os.environ)
+    told = {DIRECTORY, SLOT}  # by a supervisor to its worker: no settings
+    return load(_file(path), {name: value for name, value in os.environ.items() if name not in told})
 
 
 def _file(path: Path | None) -> Path | None:

@@ -36,10 +36,11 @@ def serve(config: ConfigOption = None) -> None:
 
 
 async def _serve(settings: Settings, announce: Callable[[Listening], None]) -> None:
+    from origin.cli.place import place_of_this_process
     from origin.runtime import open_runtime
     from origin.server.process import serve as serve_until_told
 
-    async with open_runtime(settings) as runtime:
+    async with open_runtime(settings, place=place_of_this_process()) as runtime:
         spare_the_collector()
         await serve_until_told(settings, runtime, announce)
 
