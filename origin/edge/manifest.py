@@ -67,7 +67,7 @@ class Rendering:
             # No manifest has a NUL.
             self._digest = sha256(b"\0".join(self._spliced.parts)).digest()
             self._etag = content_etag(self._digest)
-        return self._etag if self.is_shared else content_etag(self._digest + token)
+        return self._etag if len(self._spliced.parts) == 1 else content_etag(self._digest + token)
 
     def coded_now(self, body: bytes, coding: str) -> bytes | None:
         """`body` in a content coding when that takes no waiting, else None."""

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import getrandbits
+from time import perf_counter, time
 from typing import NamedTuple, TypeAlias
 
 from aiohttp.http_parser import RawRequestMessage
 
-from origin.lane.answer import Ready
+from origin.lane.answer import Ready, Told
 from origin.lane.heads import Head, Heads
 from origin.lane.line import read_line
 from origin.lane.objects import Objects
 from origin.lane.passes import Pass, Passes
-from origin.lane.playlists import Playlists, onward_of
+from origin.lane.playlists import Playlists, onwards_of
 from origin.lane.routes import Route, Routes
 from origin.lane.visitor import Read, Visitor
-from origin.media.kinds import Kind
-from origin.serving.inbound import Inbound
 from origin.serving.observe import Alike, Observer
 from origin.telemetry.access_log import AccessRecord
 
@@ -34,29 +32,7 @@ class Sent(NamedTuple):
     end: int
 
 
-class _Asked(NamedTuple):
-    """One request that may go on."""
-
-    is_head: bool
-    route: Route
-    head: Head
-    known: Pass
-    inbound: Inbound
-    client: str
-    started_at: float  # by time.perf_counter
-    now: float  # Unix seconds
-
-
-class _Told(NamedTuple):
-    """What is to be said of an answer."""
-
-    kind: Kind
-    status: int
-    cache: str = ""
-    session_id: str = ""
-
-
-_AlikeKey: TypeAlias = tuple[Pass, Head, bool, str, str, _Told]
+_Key: TypeAlias = tuple[Pass, Head, Told, str, str, bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +58,7 @@ class Lane:
         self._read = read
         self._observer = observer
         self._decided = decided
-        self._alike: dict[_AlikeKey, Alike] = {}
+        self._alike: dict[_Key, Alike] = {}
 
     def visitor(self, remote: str | None, protocol: object, *, secure: bool) -> Visitor:
         """For a connection that has been accepted."""
@@ -107,79 +83,75 @@ class Lane:
         inbound = visitor.inbound(head)
         if inbound is None:
             return None
-        started_at, now = time.perf_counter(), time.time()
+        started_at, now = perf_counter(), time()
         known = self._passes.find(route, query, head, inbound, now)
         if known is None:
             return None
-        asked = _Asked(is_head, route, head, known, inbound, visitor.client, started_at, now)
-        answer = self._manifest(asked, query) if route.is_manifest else self._object(asked)
-        return None if answer is None else Sent(answer, end)
-
-    def _manifest(self, asked: _Asked, query: bytes) -> tuple[bytes | bytearray | memoryview, ...] | None:
-        route, known, facts = asked.route, asked.known, asked.inbound.facts
-        hit = self._playlists.find(route)
-        if hit is None:
-            return None
-        manifest = hit.entry.value
-        onward = onward_of(known, route, query, manifest, asked.now)
-        if onward is None:
-            return None
-        origin = (facts.scheme, facts.authority)
-        ready = self._playlists.answer(
-            route, asked.head, hit, onward, known.audience, origin, asked.now, is_head=asked.is_head
-        )
+        if route.is_manifest:
+            ready, session_id = self._manifest(route, head, known, query, visitor, now)
+        else:
+            ready = self._objects.answer(route, head, known.audience, now, is_head=is_head)
+            session_id = known.session_id
         if ready is None:
             return None
-        self._playlists.took(hit)
-        return self._written(asked, ready, _Told(manifest.kind, ready.status, hit.outcome.value, onward.session_id))
-
-    def _object(self, asked: _Asked) -> tuple[bytes | bytearray | memoryview, ...] | None:
-        route, grant = asked.route, asked.known.grant
-        ready = self._objects.answer(route, asked.head, asked.known.audience, asked.now, is_head=asked.is_head)
-        if ready is None:
-            return None
-        session_id = "" if grant is None else grant.claims.session_id or ""
-        return self._written(asked, ready, _Told(route.target.kind, ready.status, session_id=session_id))
-
-    def _written(self, asked: _Asked, ready: Ready, told: _Told) -> tuple[bytes | bytearray | memoryview, ...]:
-        _, route, _, known, _, _, started_at, now = asked
-        request_id = b"%016x" % getrandbits(64)
-        alike = self._alike.get((known, asked.head, asked.is_head, asked.client, route.mount.label, told))
+        alike = self._alike.get((known, head, ready.told, visitor.client, session_id, is_head))
         if alike is None:
-            alike = self._observed(asked, told)
+            alike = self._observed(known, head, ready.told, visitor, session_id, route.mount.label, is_head=is_head)
         if known.grant is not None:
             self._decided(route.mount.label, known.grant.claims.dialect, "ok")
-        seconds = time.perf_counter() - started_at
-        block = ready.block.filled(ready.etag, seconds * 1000, request_id, ready.length, now)
-        size = len(ready.body)
+        return Sent(self._written(ready, alike, route, known, started_at, now, is_head=is_head), end)
+
+    def _manifest(
+        self, route: Route, head: Head, known: Pass, query: bytes, visitor: Visitor, now: float
+    ) -> tuple[Ready | None, str]:
+        """The answer, and the session that it belongs to."""
+        hit = self._playlists.find(route)
+        goes = None if hit is None else onwards_of(known, route, query, hit.entry.value, now)
+        if hit is None or goes is None:
+            return None, ""
+        is_open = known.grant is None
+        ready = self._playlists.answer(route, head, hit, goes, visitor.place, now, is_open=is_open)
+        if ready is not None:
+            self._playlists.took(hit)
+        return ready, goes.onward.session_id
+
+    def _written(
+        self, ready: Ready, alike: Alike, route: Route, known: Pass, started_at: float, now: float, *, is_head: bool
+    ) -> tuple[bytes | bytearray | memoryview, ...]:
+        _, prepared, etag, length, body = ready
+        request_id = b"%016x" % getrandbits(64)
+        seconds = perf_counter() - started_at
+        block = prepared.filled(etag, seconds * 1000, request_id, length, now)
+        size = 0 if is_head else len(body)
         self._observer.served(alike, now, seconds, route.shown + known.shown, size, request_id)
         if not size:
             return (block,)
-        return (block + ready.body,) if size <= _JOINED_AT_MOST else (block, ready.body)
+        return (block + body,) if size <= _JOINED_AT_MOST else (block, body)
 
-    def _observed(self, asked: _Asked, told: _Told) -> Alike:
+    def _observed(
+        self, known: Pass, head: Head, told: Told, visitor: Visitor, session_id: str, mount: str, *, is_head: bool
+    ) -> Alike:
         """How such requests are counted and logged, worked out once."""
-        route, known, inbound = asked.route, asked.known, asked.inbound
         claims = None if known.grant is None else known.grant.claims
         record = AccessRecord(
             time=0.0,
             duration_ns=0,
-            method="HEAD" if asked.is_head else "GET",
+            method="HEAD" if is_head else "GET",
             target="/",
             status=told.status,
             sent_bytes=0,
-            client=asked.client,
-            user_agent=inbound.fields.get("User-Agent", ""),
-            mount=route.mount.label,
+            client=visitor.client,
+            user_agent=head.fields.get("User-Agent", ""),
+            mount=mount,
             kind=told.kind.value,
             cache=told.cache,
             dialect="" if claims is None else claims.dialect,
             token_id="" if claims is None else claims.token_id or "",
-            session_id=told.session_id,
+            session_id=session_id,
         )
-        alike = self._observer.alike(record, told.kind)
-        key = (known, asked.head, asked.is_head, asked.client, route.mount.label, told)
-        self._alike[key] = alike
+        alike = self._alike[known, head, told, visitor.client, session_id, is_head] = self._observer.alike(
+            record, told.kind
+        )
         if len(self._alike) > _MOST:
             del self._alike[next(iter(self._alike))]
         return alike

@@ -10,7 +10,7 @@ from origin.edge.objects import object_reply
 from origin.http.conditions import Conditions
 from origin.http.reply import Empty, FileSlice, Reply
 from origin.http.spans import ByteSpan
-from origin.lane.answer import Ready
+from origin.lane.answer import Ready, Told, told_of
 from origin.lane.blocks import Block, block_of
 from origin.lane.heads import Head
 from origin.lane.hot import HotBodies
@@ -28,7 +28,7 @@ class _Kept:
     """A reply without its bytes."""
 
     version: str
-    status: int
+    told: Told
     block: Block
     length: int | None
     span: ByteSpan | None  # None: no body
@@ -59,14 +59,14 @@ class Objects:
                 self._keep(key, kept, head, content, now)
             span = kept.span
             if span is None or is_head:
-                return Ready(kept.status, kept.block, b"", kept.length, b"")
+                return Ready(kept.told, kept.block, b"", kept.length, b"")
             whole = self._hot.get(route, version)
             if whole is None:
                 is_taken = self._hot.wish(route, version, content)
                 body: Body | None = self._copied(content, span)
             else:
                 body = whole if span.length == len(whole) else memoryview(whole)[span.start : span.stop]
-            return None if body is None else Ready(kept.status, kept.block, b"", kept.length, body)
+            return None if body is None else Ready(kept.told, kept.block, b"", kept.length, body)
         finally:
             if not is_taken:
                 content.release()
@@ -81,7 +81,8 @@ class Objects:
     ) -> _Kept | None:
         method = "HEAD" if is_head else "GET"
         reply = object_reply(route.mount, route.target, audience, method, head.conditions, content, now)
-        return _kept(content.info.version, reply, block_of(reply, route.mount, head.origin))
+        told = told_of(route.target.kind, reply.status)
+        return _kept(content.info.version, told, reply, block_of(reply, route.mount, head.origin))
 
     def _keep(self, key: tuple[Route, int, bool], kept: _Kept, head: Head, content: StoredObject, now: float) -> None:
         if not _is_timeless(head.conditions) or content.info.modified > now:
@@ -91,12 +92,12 @@ class Objects:
             del self._known[next(iter(self._known))]
 
 
-def _kept(version: str, reply: Reply, block: Block) -> _Kept | None:
+def _kept(version: str, told: Told, reply: Reply, block: Block) -> _Kept | None:
     match reply.body:
         case Empty(length=length):
-            return _Kept(version, reply.status, block, length, None)
+            return _Kept(version, told, block, length, None)
         case FileSlice(span=span):
-            return _Kept(version, reply.status, block, span.length, span)
+            return _Kept(version, told, block, span.length, span)
         case _:
             return None
 

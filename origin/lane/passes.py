@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from auth import Denied, Grant, Rings
 from auth.standing import Standing
 from origin.edge.admission import Admission, admit
 from origin.edge.lifetimes import Audience
+from origin.edge.manifests import as_written
 from origin.edge.mount import Protection
 from origin.edge.propagation import Carry
 from origin.edge.sessions import SESSION, Onward, hand_on
@@ -32,12 +33,18 @@ class Pass:
     rings: Rings | None
     shown: bytes  # the query as it may be written down, with its mark
     onward: Onward | None  # what a manifest hands on, if that is always the same
+    written: bytes = field(default=b"", repr=False)  # the token of that, as it stands in URIs
 
     def admission(self, route: Route, query: str) -> Admission:
         """As `edge.admission` gives it."""
         if self.grant is None:
             return Admission(None, Audience.EVERYBODY, route.path, query)
         return Admission(self.grant, self.audience, route.path, self.grant.query)
+
+    @property
+    def session_id(self) -> str:
+        """That of the token."""
+        return "" if self.grant is None else self.grant.claims.session_id or ""
 
     @property
     def audience(self) -> Audience:
@@ -113,7 +120,9 @@ class Passes:
         standing = None if grant is None else protection.gate.standing(grant, rings, now)
         if standing is None or grant is None:
             return None
-        return Pass(grant, standing, rings, shown.encode(), _onward(route, protection, grant, admission, now))
+        onward = _onward(route, protection, grant, admission, now)
+        written = b"" if onward is None or onward.token is None else as_written(onward.token)
+        return Pass(grant, standing, rings, shown.encode(), onward, written)
 
 
 def _is_over(known: Pass, protection: Protection | None, now: float) -> bool:

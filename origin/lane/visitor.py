@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from multidict import CIMultiDictProxy
 
 from origin.lane.heads import Head
+from origin.lane.playlists import Place
 from origin.serving.inbound import Inbound, Received, RefusedRequestError
 
 METHODS = frozenset({"GET", "HEAD"})
@@ -30,13 +31,14 @@ class _Sight:
 class Visitor:
     """One connection's peer. Clients send the same block again and again, so the last one is kept at hand."""
 
-    __slots__ = ("_head", "_inbound", "_protocol", "_read", "_remote", "_secure", "client")
+    __slots__ = ("_head", "_inbound", "_protocol", "_read", "_remote", "_secure", "client", "place")
 
     def __init__(self, read: Read, remote: str | None, protocol: object, *, secure: bool) -> None:
         """`remote` is the peer's address; `secure`: it came by TLS; `protocol` is the connection."""
         self._remote = remote
         self._secure = secure
         self._protocol = protocol
+        self.place = Place("", "")  # where the last head was sent
         self.client = ""  # the viewer's address, as the last head says it
         self._read = read
         self._head: Head | None = None
@@ -50,5 +52,7 @@ class Visitor:
             except RefusedRequestError:
                 self._inbound = None
             self._head = head
-            self.client = "" if self._inbound is None else str(self._inbound.facts.client or "")
+            facts = None if self._inbound is None else self._inbound.facts
+            self.client = "" if facts is None else str(facts.client or "")
+            self.place = Place("", "") if facts is None else Place(facts.scheme, facts.authority)
         return self._inbound

@@ -53,7 +53,7 @@ async def test_what_is_not_open_is_for_others_to_open(tmp_path: Path) -> None:
     await stand.opened()
     ready = stand.ask()
     assert ready is not None
-    assert (ready.status, bytes(ready.body), ready.length) == (200, b"abc", 3)
+    assert (ready.told.status, bytes(ready.body), ready.length) == (200, b"abc", 3)
     stand.site.clock.advance(2)
     assert stand.ask() is None
     await stand.close()
@@ -71,7 +71,7 @@ async def test_ranges_heads_and_conditions(tmp_path: Path) -> None:
         stand.ask(head_of(("Range", "bytes=99-"))),
         stand.ask(head_of(("If-Match", '"x"'))),
     ]
-    seen = [None if ready is None else (ready.status, bytes(ready.body), ready.length) for ready in found]
+    seen = [None if ready is None else (ready.told.status, bytes(ready.body), ready.length) for ready in found]
     assert seen == [(206, b"234", 3), (200, b"", 10), (304, b"", None), (304, b"", None), None, None, None]
     await stand.close()
 

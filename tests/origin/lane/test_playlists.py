@@ -8,15 +8,14 @@ import pytest
 
 from auth import Token
 from cache import Cache, Entry, Hit, Lifetime, Loaded, MemoryTier
-from origin.edge.lifetimes import Audience
 from origin.edge.manifest import Manifest, ManifestCodec
-from origin.edge.manifests import rendering_key
+from origin.edge.manifests import as_written, rendering_key
 from origin.edge.propagation import Carry
 from origin.edge.sessions import Onward
 from origin.lane.answer import Ready
 from origin.lane.heads import Head
 from origin.lane.passes import Pass
-from origin.lane.playlists import Playlists, onward_of
+from origin.lane.playlists import Onwards, Place, Playlists, onwards_of
 from origin.manifests.template import Spliced
 from origin.media.kinds import Kind
 from tests.auth.samples import NOW
@@ -24,7 +23,7 @@ from tests.clock import Clock
 from tests.origin.lane.scenes import Site, head_of
 
 PLAIN = head_of()
-ORIGIN = ("http", "cdn.example")
+ORIGIN = Place("http", "cdn.example")
 ONWARD = Onward(Carry.QUERY, Token("a.b"), "token")
 BODY = b"#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\na.ts\n#EXT-X-ENDLIST\n" * 10
 
@@ -56,11 +55,10 @@ class Stand:
         return hit
 
     def ask(
-        self, hit: Hit[Manifest], onward: Onward = ONWARD, head: Head = PLAIN, *, is_head: bool = False
+        self, hit: Hit[Manifest], onward: Onward = ONWARD, head: Head = PLAIN, *, is_open: bool = False
     ) -> Ready | None:
-        return self.playlists.answer(
-            self.route, head, hit, onward, Audience.EDGE, ORIGIN, self.clock(), is_head=is_head
-        )
+        goes = Onwards(onward, b"" if onward.token is None else as_written(onward.token))
+        return self.playlists.answer(self.route, head, hit, goes, ORIGIN, self.clock(), is_open=is_open)
 
 
 async def test_a_viewer_gets_their_own_token() -> None:
@@ -68,21 +66,25 @@ async def test_a_viewer_gets_their_own_token() -> None:
     hit = await stand.hit()
     ready = stand.ask(hit)
     assert ready is not None
-    assert (ready.status, ready.body, ready.length) == (200, b"a" * 300 + b"a.bb", 304)
+    assert (ready.told.status, ready.body, ready.length) == (200, b"a" * 300 + b"a.bb", 304)
+    assert (ready.told.kind, ready.told.cache) == (Kind.MEDIA_PLAYLIST, "hit")
     assert b"private" in ready.block.filled(ready.etag, 0.0, b"1", ready.length, NOW)
     other = stand.ask(hit, replace(ONWARD, token=Token("c")))
     assert other is not None
     assert (other.body[300:], other.etag != ready.etag, other.block) == (b"cb", True, ready.block)
-    head = stand.ask(hit, is_head=True)
-    assert head is not None
-    assert (head.body, head.length, head.etag) == (b"", 304, ready.etag)
+    again = stand.ask(hit)
+    assert again is not None
+    assert again.told is ready.told
 
 
 async def test_what_all_share_goes_to_whom_it_is_for() -> None:
     stand = Stand(BODY)
-    ready = stand.ask(await stand.hit())
-    assert ready is not None
-    assert b"CDN-Cache-Control" in ready.block.filled(ready.etag, 0.0, b"1", ready.length, NOW)
+    hit = await stand.hit()
+    for is_open in (True, False):
+        ready = stand.ask(hit, is_open=is_open)
+        assert ready is not None
+        filled = ready.block.filled(ready.etag, 0.0, b"1", ready.length, NOW)
+        assert (b"CDN-Cache-Control" in filled) is is_open
 
 
 async def test_what_takes_more_is_left_alone() -> None:
@@ -93,6 +95,7 @@ async def test_what_takes_more_is_left_alone() -> None:
     assert stand.ask(hit, head=head_of(("Range", "bytes=0-1"))) is None
     assert stand.ask(hit, replace(ONWARD, cookies=(("Set-Cookie", "a=b"),))) is None
     assert stand.ask(hit, replace(ONWARD, token=None)) is None
+    assert stand.ask(hit) is not None
     assert stand.ask(hit, replace(ONWARD, name="other")) is None, "it has not been rendered"
 
 
@@ -134,5 +137,5 @@ async def test_age_is_told_to_the_second() -> None:
 def test_how_a_viewer_goes_on(onward: Onward | None) -> None:
     route = Site().route(b"/open/film/index.m3u8")
     manifest = Manifest(BODY, NOW, "v1", Kind.MEDIA_PLAYLIST)
-    found = onward_of(Pass(None, None, None, b"", onward), route, b"", manifest, NOW)
-    assert found == (onward or Onward(Carry.NOTHING))
+    found = onwards_of(Pass(None, None, None, b"", onward, b"a.b"), route, b"", manifest, NOW)
+    assert found == ((onward, b"a.b") if onward else (Onward(Carry.NOTHING), b""))
