@@ -18,6 +18,7 @@ from auth.remedy import remedied
 from auth.request import Pairs, Request
 from auth.rules.url import Url
 from auth.secret import Token
+from auth.standing import Standing, says_everything, standing_of
 from auth.verified import VerifiedTokens
 
 
@@ -107,6 +108,18 @@ class Gate:
             denied.dialect = accepted.dialect
             raise
         return Grant(claims, found.token, found.transport, found.path, found.query, accepted.carriage, found.parts)
+
+    def standing(self, grant: Grant, rings: Rings, now: float) -> Standing | None:
+        """What a grant of `admit`, given at `now` with these rings, goes on to open; None where nothing can be said.
+
+        It is about requests that carry the same token in the same place, no other parameter, and nothing in header
+        fields that could be a token.
+        """
+        if grant.query or grant.parts or not all(says_everything(door.dialect) for door in self._doors):
+            return None
+        door = next((door for door in self._doors if door.accepted.dialect == grant.claims.dialect), None)
+        key = None if door is None else ring_of(rings, door.accepted.keys).find(grant.claims.key_id or "")
+        return None if key is None else standing_of(grant.claims, grant.transport, key, self.realm.policy, now)
 
     def mint(self, claims: Claims, rings: Rings, now: float, url: str | None = None) -> Token:
         """A token that this gate will admit, signed with the ring's current key.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from urllib.parse import quote
 
@@ -24,10 +24,15 @@ class CacheKey:
     namespace: str
     target: str
     variant: str = ""
+    _hash: int = field(init=False, repr=False, compare=False)  # each look-up asks for it more than once
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash((self.namespace, self.target, self.variant)))
         if _NAMESPACE.fullmatch(self.namespace) is None:
             raise ValueError("a cache namespace is 1 to 32 of a-z, 0-9, '-' and '_'")
+
+    def __hash__(self) -> int:
+        return self._hash
 
     @property
     def text(self) -> str:

@@ -114,12 +114,16 @@ class Cache(Generic[V]):
         self._writes = WriteBehind(policy.writes_in_flight, self._recorder)
 
     def peek(self, key: CacheKey) -> Hit[V] | None:
-        """The entry if this process holds it fresh; otherwise None, uncounted, as `get` is to follow."""
+        """The entry if this process holds it fresh; uncounted, until `took` says that it was of use."""
         entry = self._first.get(key)
         now = self._clock()
         if entry is None or freshness(entry.stored_at, entry.lifetime, now) is not Freshness.FRESH:
             return None
-        return self._hit(entry, Outcome.HIT, now)
+        return Hit(entry, Outcome.HIT, max(now - entry.stored_at, 0.0))
+
+    def took(self, hit: Hit[V]) -> None:
+        """Count a look-up that `peek` has answered."""
+        self._recorder.looked_up(hit.outcome)
 
     async def get(self, key: CacheKey, load: Load[V]) -> Hit[V]:
         """The value, from the nearest tier that may give it, or loaded.

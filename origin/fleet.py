@@ -24,6 +24,8 @@ from origin import settings
 from origin.httpcache.reuse import Purged
 from origin.storage.purge_file import PurgeFileOnDisk
 from origin.telemetry.upstream_metrics import UpstreamMetrics
+from origin.workers.place import WorkerPlace
+from origin.workers.worker_bus import WorkerBus
 
 LONGEST_LIFETIME = 30 * 86400.0  # seconds; a purge is remembered for as long
 _ID_BYTES = 9
@@ -42,6 +44,7 @@ class FleetParts:
     relay: Relay | None
     purges: PurgeTable
     desk: PurgeDesk
+    place: WorkerPlace | None  # None: the process is the only one of its configuration on this machine
     jobs: tuple[Callable[[], Coroutine[None, None, None]], ...]
 
 
@@ -63,13 +66,17 @@ async def open_fleet(
     metrics: UpstreamMetrics,
     pass_on: Callable[[Sequence[Purge]], None],
     stack: AsyncExitStack,
+    place: WorkerPlace | None = None,
 ) -> FleetParts:
     """The process's part of the fleet, closed with `stack`; `pass_on` is told of purges issued here.
 
+    With a `place` the process is one of several workers, which share a file of purges, and a bus if there is no Redis.
     Raises `BadRedisUrl`.
     """
     table = PurgeTable(mounts=[mount.prefix for mount in configured.mount], longest_lifetime=LONGEST_LIFETIME)
     directory = configured.cache.disk.directory
+    if directory is None and place is not None:
+        directory = place.directory
     file = None
     if directory is not None:
         await asyncio.to_thread(directory.mkdir, parents=True, exist_ok=True)
@@ -86,8 +93,9 @@ async def open_fleet(
     )
     url = configured.cache.redis
     if url is None:
-        alone, own = LocalBus(), desk()
-        return FleetParts(alone, NoLeases(), None, table, own, (alone.run, own.follow))
+        near: Bus = LocalBus() if place is None else WorkerBus(place, metrics)
+        own = desk(workers=None if place is None else near)
+        return FleetParts(near, NoLeases(), None, table, own, place, (near.run, own.follow))
     link = RedisLink(
         url.get_secret_value(), budget_seconds=configured.cache.redis_timeout_seconds, tls=redis_tls(configured)
     )
@@ -107,7 +115,7 @@ async def open_fleet(
     relay = _open_relay(configured, url.get_secret_value(), bus, metrics, stack)
     stored = RedisPurges(link, namespace=namespace, longest_lifetime=LONGEST_LIFETIME, new_id=_new_id)
     shared = desk(fleet=(bus, stored))
-    return FleetParts(bus, leases, relay, table, shared, (bus.run, shared.follow))
+    return FleetParts(bus, leases, relay, table, shared, place, (bus.run, shared.follow))
 
 
 def _open_relay(

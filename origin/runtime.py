@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import sys
 import time
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from dataclasses import dataclass, replace
@@ -34,7 +33,7 @@ from origin.edge.handler import Doors, PublicHandler
 from origin.edge.manifest import Manifest, ManifestCodec
 from origin.edge.manifests import Manifests
 from origin.edge.mount import Mount
-from origin.edge.pages import Pages, keys_page, time_page
+from origin.edge.pages import MakePage, Pages, keys_page, time_page
 from origin.edge.playback import Playback
 from origin.edge.purge_door import PurgeDoor
 from origin.edge.rate_limit import RateLimit
@@ -44,11 +43,14 @@ from origin.keyrings import source_of
 from origin.keystore.content_keys import ContentKeyFile
 from origin.keystore.fault import KeystoreError
 from origin.keystore.rings import KeyRings, Refreshed
+from origin.lane.lane import Lane
+from origin.lanes import open_lane
 from origin.ledger.ledger import Ledger
 from origin.ledger.memory_ledger import MemoryLedger
 from origin.ledger.record import Decision, Rule, StoreOperation
 from origin.ledger.redis_ledger import RedisLedger
 from origin.ledger.store import LedgerStore
+from origin.ledger.workers_ledger import WorkersLedger
 from origin.manifests.template import REASONS
 from origin.mounting import Fittings, open_mount
 from origin.ops.health import Health
@@ -68,10 +70,13 @@ from origin.storage.observed import Operation, Result
 from origin.storage.store import StoreError
 from origin.telemetry.access_log import AccessLog
 from origin.telemetry.metrics import Metrics, Vocabulary
-from origin.telemetry.redaction import redactor
+from origin.telemetry.redaction import Redactor, redactor
+from origin.telemetry.shared_values import SharedValues
 from origin.telemetry.upstream_metrics import UpstreamVocabulary
+from origin.telemetry.whole_lines import standard_output
 from origin.upstream.observed import Result as UpstreamResult
 from origin.upstream.origin_server import Trouble
+from origin.workers.place import WorkerPlace
 
 _log = logging.getLogger(__name__)
 
@@ -85,6 +90,7 @@ class Runtime:
     """What a process serves with."""
 
     public_handler: PublicHandler
+    lane: Lane | None  # None: it is turned off
     admin_application: web.Application
     health: Health
     metrics: Metrics
@@ -92,46 +98,44 @@ class Runtime:
 
 
 @contextlib.asynccontextmanager
-async def open_runtime(configured: settings.Settings, pages: Pages | None = None) -> AsyncIterator[Runtime]:
+async def open_runtime(
+    configured: settings.Settings, pages: Pages | None = None, place: WorkerPlace | None = None
+) -> AsyncIterator[Runtime]:
     """Everything from settings, opened in order and closed in reverse. `pages` go on the public listener.
 
+    With a `place` the process is one of several workers and shares what they share.
     Raises `KeystoreError` and `BadStorageUrl` for what cannot work at all; a store or a Redis that is merely away is a
     finding of `/readyz` or a metric.
     """
     async with contextlib.AsyncExitStack() as stack:
-        metrics = Metrics(_vocabulary(configured), __version__)
+        metrics = await _open_metrics(configured, place, stack)
         rings = await _open_rings(configured, stack)
         edges = open_edges(configured, os.environ, metrics.upstream, stack)
-        fleet = await open_fleet(configured, metrics.upstream, edges.push, stack)
+        fleet = await open_fleet(configured, metrics.upstream, edges.push, stack, place)
         cache = await _open_cache(configured, metrics, fleet.leases, stack)
         content_keys = await _open_content_keys(configured)
         shields = await open_shields(configured, rings, fleet, metrics.upstream, stack)
         fittings = Fittings(content_keys, metrics, shields)
         mounts = [open_mount(one, protection_of(one, configured, rings), fittings, stack) for one in configured.mount]
         manifests = Manifests(cache, metrics.manifest_refused)
-        ledger = await _open_ledger(configured, metrics, stack)
+        ledger = await _open_ledger(configured, metrics, stack, place)
+        redacts = _redactor(configured)
+        observer = Observer(metrics, _open_access_log(configured, metrics, redacts, place, stack))
+        proxies, facts = TrustedProxies(configured.public.trusted_proxies), await _open_edge_facts(configured, stack)
+        read = partial(read_request, proxies=proxies, edge_facts=facts)
         handler = PublicHandler(
             mounts=mounts,
             manifests=manifests,
-            pages={
-                "/time": time_page,
-                "/.well-known/jwks.json": keys_page(lambda: _public_keys(configured, rings)),
-                **(pages or {}),
-            },
-            read=partial(
-                read_request,
-                proxies=TrustedProxies(configured.public.trusted_proxies),
-                edge_facts=await _open_edge_facts(configured, stack),
-            ),
-            observer=Observer(metrics, await _open_access_log(configured, metrics, stack)),
+            pages=_pages(configured, rings) | dict(pages or {}),
+            read=read,
+            observer=observer,
             decided=metrics.token_decision,
             ledger=ledger,
             doors=Doors(_playback(configured, mounts, rings), _purging(configured, fleet.desk)),
         )
-        health = Health(
-            {f"mount {mount.label}": mount.source.probe for mount in mounts}
-            | {f"key ring {name}": partial(rings.probe, name) for name in askable(configured, configured.keyrings)}
-        )
+        watch = (read, observer, metrics.token_decision)
+        lane = open_lane(configured, mounts, handler.has_door, cache, ledger, redacts, watch, stack)
+        health = _health(configured, mounts, rings)
         jobs = (
             *rings.keep_fresh(),
             *(file.keep_fresh() for file in content_keys.values()),
@@ -146,7 +150,24 @@ async def open_runtime(configured: settings.Settings, pages: Pages | None = None
         admin = admin_application(metrics, health)
         desk = RevocationDesk(ledger, [mount.prefix for mount in configured.mount])
         add_control(admin, _signers(configured, mounts), desk, _api_keys(configured), Purging(fleet.desk))
-        yield Runtime(handler, admin, health, metrics, ledger)
+        yield Runtime(handler, lane, admin, health, metrics, ledger)
+
+
+async def _open_metrics(
+    configured: settings.Settings, place: WorkerPlace | None, stack: contextlib.AsyncExitStack
+) -> Metrics:
+    shared = None
+    if place is not None:
+        shared = await asyncio.to_thread(SharedValues, place.directory, place.slot)
+        stack.callback(shared.close)
+    return Metrics(_vocabulary(configured), __version__, shared)
+
+
+def _health(configured: settings.Settings, mounts: list[Mount], rings: KeyRings) -> Health:
+    return Health(
+        {f"mount {mount.label}": mount.source.probe for mount in mounts}
+        | {f"key ring {name}": partial(rings.probe, name) for name in askable(configured, configured.keyrings)}
+    )
 
 
 async def _open_edge_facts(configured: settings.Settings, stack: contextlib.AsyncExitStack) -> EdgeFacts:
@@ -209,9 +230,13 @@ async def _open_cache(
     return cache
 
 
-async def _open_ledger(configured: settings.Settings, metrics: Metrics, stack: contextlib.AsyncExitStack) -> Ledger:
+async def _open_ledger(
+    configured: settings.Settings, metrics: Metrics, stack: contextlib.AsyncExitStack, place: WorkerPlace | None
+) -> Ledger:
     url = configured.cache.redis
     store: LedgerStore = MemoryLedger(time.time)
+    if place is not None:
+        store = WorkersLedger(place.directory / "ledger", time.time)
     if url is not None:
         store = RedisLedger(
             url.get_secret_value(),
@@ -283,18 +308,33 @@ def _api_keys(configured: settings.Settings) -> ApiKeys:
     )
 
 
-async def _open_access_log(
-    configured: settings.Settings, metrics: Metrics, stack: contextlib.AsyncExitStack
-) -> AccessLog | None:
-    if not configured.log.access:
-        return None
+def _redactor(configured: settings.Settings) -> Redactor:
     names = {mount.token_name for mount in configured.mount}
     for mount in configured.mount:
         if mount.access == "signed":
             names |= {accepted.carriage.name for accepted in realm_of(mount).accepts}
-    log = AccessLog(sys.stdout.buffer, redactor(frozenset(names)), metrics.access_log_dropped)
+    return redactor(frozenset(names))
+
+
+def _open_access_log(
+    configured: settings.Settings,
+    metrics: Metrics,
+    redacts: Redactor,
+    place: WorkerPlace | None,
+    stack: contextlib.AsyncExitStack,
+) -> AccessLog | None:
+    if not configured.log.access:
+        return None
+    log = AccessLog(standard_output(is_shared=place is not None), redacts, metrics.access_log_dropped)
     stack.push_async_callback(asyncio.to_thread, log.close)
     return log
+
+
+def _pages(configured: settings.Settings, rings: KeyRings) -> dict[str, MakePage]:
+    return {
+        "/time": time_page,
+        "/.well-known/jwks.json": keys_page(lambda: _public_keys(configured, rings)),
+    }
 
 
 def _public_keys(configured: settings.Settings, rings: KeyRings) -> bytes:
@@ -355,3 +395,4 @@ async def _measure_lag(metrics: Metrics) -> None:
         due = time.perf_counter() + _LAG_EVERY
         await asyncio.sleep(_LAG_EVERY)
         metrics.loop_lag(max(0.0, time.perf_counter() - due))
+        metrics.collected_garbage()

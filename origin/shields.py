@@ -51,6 +51,8 @@ from origin.upstream.http_origin import HttpOrigin
 from origin.upstream.observed import Fetched, ObservedOrigin
 from origin.upstream.origin_server import OriginServer, Trouble
 from origin.upstream.outgoing import Additions, Forwarding, Signing
+from origin.workers.place import WorkerPlace
+from origin.workers.shared_folder import SharedFolder
 
 _NODE_BYTES = 12
 _PULLED = ("http", "https", "s3", "gs", "az")
@@ -177,7 +179,7 @@ async def open_shields(
     """None when every mount has a directory."""
     if not any(map(is_pulled, configured.mount)):
         return None
-    shelf = await open_shelf(configured, metrics, stack)
+    shelf = await open_shelf(configured, fleet.place, metrics, stack)
     mounts = tuple(MountName(mount.prefix, mount.asset_depth) for mount in configured.mount)
     judge = judge_by(fleet.purges)
     coalescing = Fleet(fleet.leases, fleet.relay, judge)
@@ -209,11 +211,17 @@ def _observed(metrics: UpstreamMetrics, mount: str, fetched: Fetched) -> None:
         metrics.broke(mount, fetched.result.value)
 
 
-async def open_shelf(configured: settings.Settings, metrics: UpstreamMetrics, stack: AsyncExitStack) -> Shelf:
-    """The shelf of all mounts, in the configured directory or in one that ends with the process."""
+async def open_shelf(
+    configured: settings.Settings, place: WorkerPlace | None, metrics: UpstreamMetrics, stack: AsyncExitStack
+) -> Shelf:
+    """The shelf of all mounts, in the configured directory or in one that ends with the process or the last worker."""
     disk = configured.cache.disk
     directory = disk.directory
-    if directory is None:
+    if directory is None and place is not None:
+        shared = await asyncio.to_thread(SharedFolder, place, "disk")
+        stack.push_async_callback(asyncio.to_thread, shared.leave)
+        directory = shared.path
+    elif directory is None:
         # Making it and taking it away waits for the disk.
         temporary = await asyncio.to_thread(partial(tempfile.TemporaryDirectory[str], prefix="headgate-"))
         stack.push_async_callback(asyncio.to_thread, temporary.cleanup)

@@ -76,6 +76,10 @@ class OneName:
         return rides.issue(url, token, carriage, mount, transport)
 
 
+class OneText(OneName):
+    """As `OneName`, and what a token says is in its text alone: neither path nor address is needed to verify it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Spec:
     """A row of the registry: how a dialect is made, and how its tokens ride unless a mount says otherwise."""

@@ -30,7 +30,7 @@ from auth.claims import (
     read_text,
     read_time,
 )
-from auth.dialects.dialect import OneName
+from auth.dialects.dialect import OneText
 from auth.errors import Denied, Misuse, Reason
 from auth.keys import Key, KeyRing
 from auth.rules.url import Url
@@ -51,7 +51,7 @@ _RESTRICTING_PREFIX = "cdni"
 _SHOWN_CHARS = 60
 
 
-class Jwt(OneName):
+class Jwt(OneText):
     """The dialect `jwt`."""
 
     def verify(self, found: Found, ring: KeyRing) -> Claims:

@@ -23,7 +23,7 @@ from auth import strict_json
 from auth.algorithms import Family, family
 from auth.carriage import Carriage, Found
 from auth.claims import Claims, read_list, read_method, read_network, read_text
-from auth.dialects.dialect import OneName
+from auth.dialects.dialect import OneText
 from auth.encoding import base64url_decode, base64url_encode
 from auth.errors import Denied, Misuse, Reason
 from auth.keys import Key, KeyRing
@@ -58,7 +58,7 @@ _SHORTEST = len(_MARK) + 1 + 1 + _TIMES.size + (_TEXTS - 1) + _MAC_BYTES
 _MAX_ASN = 2**32 - 1
 
 
-class Session(OneName):
+class Session(OneText):
     """The dialect `session`."""
 
     def locate(self, request: Request, carriage: Carriage, mount: str) -> Found | None:

@@ -18,6 +18,7 @@ from cache.redis_link import RedisLink
 Handler = Callable[[bytes], None]
 
 LARGEST_PAYLOAD_BYTES = 32 * 1024
+LARGEST_FRAME_BYTES = LARGEST_PAYLOAD_BYTES + 1024  # with node and topic
 
 _MAGIC = b"HGB\x01"
 _HEAD_BYTES = len(_MAGIC) + 2
@@ -57,7 +58,7 @@ class Bus(Protocol):
         ...
 
 
-class _Ears:
+class Ears:
     """Whom to tell what."""
 
     def __init__(self) -> None:
@@ -87,7 +88,7 @@ class _Ears:
             asyncio.get_running_loop().call_soon(handler)
 
 
-class LocalBus(_Ears):
+class LocalBus(Ears):
     """A `Bus` within one process."""
 
     @property
@@ -106,7 +107,7 @@ class LocalBus(_Ears):
         await asyncio.Event().wait()
 
 
-class RedisBus(_Ears):
+class RedisBus(Ears):
     """A `Bus` over one Redis channel, `namespace:v1:bus`."""
 
     def __init__(
@@ -141,8 +142,7 @@ class RedisBus(_Ears):
             self._recorder.noted(FleetEvent.MESSAGE_DROPPED)
             return
         self._deliver(topic, payload)
-        name = topic.encode()
-        self._waiting.append(_MAGIC + bytes([len(self._node), len(name)]) + self._node + name + payload)
+        self._waiting.append(frame_of(self._node, topic, payload))
         if len(self._waiting) > _MOST_WAITING:
             self._waiting.popleft()
             self._recorder.noted(FleetEvent.MESSAGE_DROPPED)
@@ -189,7 +189,7 @@ class RedisBus(_Ears):
             self._tell(is_connected=False)
 
     def _heard(self, frame: bytes) -> None:
-        read = _read(frame)
+        read = read_frame(frame)
         if read is None:
             self._recorder.noted(FleetEvent.MESSAGE_IGNORED)
             return
@@ -198,7 +198,13 @@ class RedisBus(_Ears):
             self._deliver(topic, payload)
 
 
-def _read(frame: bytes) -> tuple[bytes, str, bytes] | None:
+def frame_of(node: bytes, topic: str, payload: bytes) -> bytes:
+    """A message on the wire; node and topic take 255 bytes at most."""
+    name = topic.encode()
+    return _MAGIC + bytes([len(node), len(name)]) + node + name + payload
+
+
+def read_frame(frame: bytes) -> tuple[bytes, str, bytes] | None:
     """Node, topic and payload; None for what is no frame of ours."""
     if len(frame) < _HEAD_BYTES or not frame.startswith(_MAGIC):
         return None

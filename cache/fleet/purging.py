@@ -3,7 +3,7 @@
 Three ways lead to a node, each of them enough. A message on the bus is the fast one. The records in Redis are read
 again after every (re)connection and whenever they have changed; what a node knows and Redis does not (it was away when
 the purge was issued, or has come back empty) is put there. And a file, where one is given, keeps them over a restart
-without Redis and tells the workers of one machine.
+without Redis and tells the workers of one machine, who may hear of them sooner on a bus of their own.
 
 So nothing that fails is retried as such: there is one step, `catch_up`, after which both sides know the same.
 """
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 TOPIC = "purges"
 _REDIS, _FILE = "Redis", "the file"
-_LARGEST_MESSAGE = 32 * 1024  # bytes; what is longer is read from Redis
+_LARGEST_MESSAGE = 32 * 1024  # bytes; what is longer is read from Redis, or the file
 LOOK_EVERY = 0.4  # seconds between two looks at the file, and at a Redis that is owed something
 _MOST_DROPPED = 100_000  # what is forgotten of it is dropped again when it is read again
 _MOST_PASSED = 10_000
@@ -144,11 +144,13 @@ class PurgeDesk:
         clock: Callable[[], float],
         new_id: Callable[[], str],
         fleet: tuple[Bus, RedisPurges] | None = None,
+        workers: Bus | None = None,
         file: PurgeFile | None = None,
         pass_on: Callable[[Sequence[Purge]], None] = lambda _purges: None,
     ) -> None:
         """`clock` gives Unix seconds, `new_id` a word that nobody else gives.
 
+        Without a fleet, `workers` reaches those who share `file`, sooner than they would look there.
         `pass_on` is told of what was issued here, for the caches in front, once the other nodes have been told: what
         an edge fetches again from a node that does not know yet is old. It is quick and never raises, and is told
         once more of what the others could not be told at first.
@@ -158,6 +160,7 @@ class PurgeDesk:
         self._clock = clock
         self._new_id = new_id
         self._fleet = fleet
+        self._workers = workers
         self._file = file
         self._pass_on = pass_on
         self._passed_early: list[Purge] = []
@@ -173,6 +176,9 @@ class PurgeDesk:
         if fleet is not None:
             fleet[0].subscribe(TOPIC, self._heard)
             fleet[0].on_reconnected(self._owe)
+        if workers is not None:
+            workers.subscribe(TOPIC, self._heard)
+            workers.on_reconnected(self._wake.set)
 
     @property
     def is_pending(self) -> bool:
@@ -251,6 +257,8 @@ class PurgeDesk:
     async def _tell(self, purges: Sequence[Purge]) -> Fleet:
         """Redis, then the bus: who hears of it and looks finds it. Without the one, the other is worth a try."""
         if self._fleet is None:
+            if self._workers is not None:
+                self._workers.publish(TOPIC, _message(purges))
             return Fleet.SINGLE
         bus, store = self._fleet
         try:
@@ -259,8 +267,7 @@ class PurgeDesk:
         except PurgesUnavailable as error:
             self._say(_REDIS, str(error))
             is_kept = False
-        message = packed(purges)
-        bus.publish(TOPIC, message if len(message) <= _LARGEST_MESSAGE else packed(()))
+        bus.publish(TOPIC, _message(purges))
         if is_kept and bus.is_connected:
             return Fleet.ANNOUNCED
         self._owe()
@@ -345,6 +352,11 @@ class PurgeDesk:
         else:
             self._away.add(where)
             _log.error("purges are not kept in %s: %s", where, fault)
+
+
+def _message(purges: Sequence[Purge]) -> bytes:
+    message = packed(purges)
+    return message if len(message) <= _LARGEST_MESSAGE else packed(())
 
 
 def _purge(wanted: Wanted, now: float, name: str, number: int) -> Purge:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Option
 
 from origin.cli.config import ConfigOption, load_settings
+from origin.cli.place import place_of_this_process
 from origin.cli.trouble import ExitCode, Trouble
 from origin.cli.workers import (
     Link,
@@ -83,7 +84,7 @@ async def _serve_alone(settings: Settings) -> None:
         admin = place_of(given.admin) if given.admin else Place(settings.admin.host, where.admin_port)
         announce([mount.prefix for mount in settings.mount], public, admin)
 
-    async with open_runtime(settings) as runtime:
+    async with open_runtime(settings, place=place_of_this_process()) as runtime:
         spare_the_collector()
         await serve_until_told(settings, runtime, announced, around)
 
@@ -96,7 +97,7 @@ async def _serve_as_worker(settings: Settings, part: WorkerPart, link: Link) -> 
 
     orders, around = Orders(), Surroundings(sockets_of(part))
     with link.followed(orders):
-        async with open_runtime(settings) as runtime:
+        async with open_runtime(settings, place=place_of_this_process()) as runtime:
             spare_the_collector()
             await serve_until_told(settings, runtime, lambda _where: link.say_ready(), around, orders)
 

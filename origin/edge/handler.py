@@ -16,6 +16,7 @@ from auth.dialects.uri_signing import NAME as URI_SIGNING
 from auth.uri_signing_codes import code_of
 from origin.edge.admission import Admission, admit_with_new_keys
 from origin.edge.content_keys import LICENCE_METHODS, MAX_REQUEST_BYTES, answer_keys, asks_for_keys, asks_for_licences
+from origin.edge.dressing import dressed, finished
 from origin.edge.edge_identity import EdgeIdentity
 from origin.edge.edge_proof import prove
 from origin.edge.lifetimes import MANIFESTS, Audience, not_found_headers
@@ -32,8 +33,7 @@ from origin.edge.purge_method import METHOD as PURGE
 from origin.edge.remembered import recall
 from origin.edge.renewals import renewal_fields
 from origin.edge.sessions import SessionUnsigned, renewed_cookie
-from origin.http.caching import Timing, fold_vary, server_timing
-from origin.http.cors import cors_headers, preflight
+from origin.http.cors import preflight
 from origin.http.problem import Problem, problem_reply
 from origin.http.reply import Header, Reply
 from origin.ledger.ledger import Ledger
@@ -41,7 +41,7 @@ from origin.media.kinds import Kind
 from origin.media.target import MountName, Refusal, Refused, Target, find_mount, parse_target
 from origin.serving.exchange import Exchange
 from origin.serving.faults import reply_to
-from origin.serving.inbound import Inbound, with_body
+from origin.serving.inbound import Inbound, Received, with_body
 from origin.serving.observe import Observer
 from origin.serving.send import Delivery, send
 from origin.storage.store import StoreError
@@ -52,10 +52,6 @@ _SUCCESS = range(200, 300)
 METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _PLAYBACK, _PLAYBACK_METHODS = f"{PLAYBACK_PREFIX}/", frozenset(PLAYBACK_METHODS)
 _LICENCE_METHODS = frozenset(LICENCE_METHODS)
-_EVERY_ANSWER: tuple[Header, ...] = (("X-Content-Type-Options", "nosniff"),)
-# A token in a URL must not leave with a Referer field.
-_SIGNED_ANSWER: tuple[Header, ...] = (("Referrer-Policy", "no-referrer"),)
-
 # Paths remembered, and how long one of them may be: a token in a path makes it long, and never asked for again.
 _PATHS_KEPT = 4096
 _KEPT_AT_MOST = 256
@@ -63,7 +59,7 @@ _KEPT_AT_MOST = 256
 # How long the body of a licence request may take.
 _BODY_SECONDS = 5.0
 
-ReadRequest = Callable[[web.BaseRequest, frozenset[str], int], Inbound]  # methods, bytes that a body may have
+ReadRequest = Callable[[Received, frozenset[str], int], Inbound]  # methods, bytes that a body may have
 TokenDecision = Callable[[str, str, str], None]  # mount, dialect, reason ("ok" when granted)
 
 
@@ -151,13 +147,16 @@ class PublicHandler:
         upstream = mount.upstream
         return (METHODS, 0) if upstream is None else (METHODS | upstream.methods, upstream.max_body)
 
+    def has_door(self, path: str) -> bool:
+        """Whether something else than a mount answers at `path`."""
+        is_playback = self._playback is not None and path.startswith(_PLAYBACK)
+        return is_playback or self._pages.get(path) is not None
+
     def _mount_named(self, path: str) -> MountName | None:
         return self._mount_of(path) if len(path) <= _KEPT_AT_MOST else find_mount(path, self._names)
 
     def _finished(self, reply: Reply, exchange: Exchange) -> Reply:
-        elapsed = Timing("origin", (time.perf_counter() - exchange.started_at) * 1000)
-        closing = (*_EVERY_ANSWER, server_timing([elapsed]), ("X-Request-Id", exchange.request_id))
-        return reply.with_headers(*closing)
+        return finished(reply, (time.perf_counter() - exchange.started_at) * 1000, exchange.request_id)
 
     async def _route(self, inbound: Inbound, exchange: Exchange) -> Reply:
         now = time.time()
@@ -188,11 +187,7 @@ class PublicHandler:
     def _dressed(self, reply: Reply, exchange: Exchange) -> Reply:
         """The reply with what every answer below its mount carries, refusals and failures too."""
         mount, inbound = self._mounts.get(exchange.mount), exchange.inbound
-        if mount is None or inbound is None:
-            return reply
-        signed = _SIGNED_ANSWER if mount.protection is not None else ()
-        headers = fold_vary((*reply.headers, *cors_headers(mount.cors, inbound.field("Origin")), *signed))
-        return Reply(reply.status, headers, reply.body, reply.must_close)
+        return reply if mount is None or inbound is None else dressed(reply, mount, inbound.field("Origin"))
 
     async def _below(self, mount: Mount, inbound: Inbound, exchange: Exchange, now: float) -> Reply:
         edge = await self._proven(mount, inbound, exchange, now)

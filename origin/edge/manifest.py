@@ -6,6 +6,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from functools import partial
+from hashlib import sha256
 from typing import TypeVar
 
 import msgspec
@@ -36,15 +37,16 @@ _WEIGHT_FACTOR = 4
 class Rendering:
     """A manifest rendered for one way of carrying the token.
 
-    A rendering that all viewers share keeps its entity tag and each coded form once it has been made.
+    A rendering that all viewers share keeps each coded form once it has been made.
     """
 
-    __slots__ = ("_coded", "_etag", "_spliced")
+    __slots__ = ("_coded", "_digest", "_etag", "_spliced")
 
     def __init__(self, spliced: Spliced) -> None:
         """`spliced` has more than one part when a viewer's token goes between them."""
         self._spliced = spliced
         self._etag: EntityTag | None = None
+        self._digest = b""
         self._coded: dict[str, bytes] = {}
 
     @property
@@ -56,13 +58,22 @@ class Rendering:
         """The bytes for the viewer with this token; a shared rendering takes none."""
         return self._spliced.parts[0] if self.is_shared else self._spliced.render(token)
 
-    def etag(self, body: bytes) -> EntityTag:
-        """The strong entity tag of `body`."""
-        if not self.is_shared:
-            return content_etag(body)
+    def etag(self, token: bytes) -> EntityTag:
+        """The strong entity tag of the bytes for the viewer with this token.
+
+        Parts and token decide all of them, so a digest of both does, and what lies between tokens is read once.
+        """
         if self._etag is None:
-            self._etag = content_etag(body)
-        return self._etag
+            # No manifest has a NUL.
+            self._digest = sha256(b"\0".join(self._spliced.parts)).digest()
+            self._etag = content_etag(self._digest)
+        return self._etag if len(self._spliced.parts) == 1 else content_etag(self._digest + token)
+
+    def coded_now(self, body: bytes, coding: str) -> bytes | None:
+        """`body` in a content coding when that takes no waiting, else None."""
+        if self.is_shared:
+            return self._coded.get(coding)
+        return encode(body, coding, Effort.EACH) if len(body) <= _INLINE_AT_MOST else None
 
     async def coded(self, body: bytes, coding: str) -> bytes:
         """`body` in a content coding, made once where all viewers share it."""
@@ -101,6 +112,11 @@ class Manifest:
                 if self._compiled is None:
                     self._compiled = await self._off_loop(partial(_compile, self.body, self.name_kind))
         return self._compiled
+
+    def rendered(self, key: Hashable) -> Rendering | None:
+        """The rendering under `key` if it has been made; None says nothing about whether it can be."""
+        kept = self._renderings.get(key)
+        return kept if isinstance(kept, Rendering) else None
 
     async def rendering(self, key: Hashable, make: Callable[[], Spliced]) -> Rendering:
         """The rendering under `key`, made on first use; the least recently used goes when there are too many.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from auth import Token
 from cache import Cache, CacheKey, Entry, Hit, Lifetime, Loaded
 from origin.edge.admission import Admission
 from origin.edge.boundaries import boundary_for
@@ -88,14 +89,17 @@ class Manifests:
             self._refused(viewing.mount.label, refused.reason)
             raise refused from None
         body = rendering.body(token)
-        coding = _coding(viewing, len(body), is_shared=rendering.is_shared)
+        accepted = viewing.inbound.field("Accept-Encoding")
+        coding = coding_of(viewing.mount, accepted, len(body), is_shared=rendering.is_shared)
+        # What holds one viewer's token is for that viewer, whoever pulls it.
         has_token = bool(onward.cookies) or not rendering.is_shared
+        audience = Audience.VIEWER if has_token else viewing.admission.audience
         representation = Representation(
             source=body if coding is None else await rendering.coded(body, coding),
             content_type=viewing.target.content_type,
-            etag=rendering.etag(body).for_coding(coding),
+            etag=rendering.etag(token).for_coding(coding),
             modified=manifest.modified,
-            headers=(*_headers(viewing, hit, coding, has_token=has_token), *onward.cookies),
+            headers=(*manifest_headers(viewing.mount, audience, hit, coding), *onward.cookies),
         )
         conditions = Conditions.from_fields(viewing.inbound.facts.headers)
         return represent(viewing.inbound.method, conditions, representation, now, boundary_for(conditions))
@@ -104,12 +108,17 @@ class Manifests:
         mount, target = viewing.mount, viewing.target
         has_uses = mount.upstream is not None and mount.upstream.open_manifest is not None
         directives = delivery_directives(viewing.admission.query) if has_uses else ""
-        key = CacheKey("manifest", f"{mount.name.prefix}/{target.path}", directives)
+        key = manifest_key(mount, target, directives)
 
         async def load(previous: Entry[Manifest] | None) -> Loaded[Manifest]:
             return await _load(mount, target, directives, previous)
 
         return await self._cache.get(key, load)
+
+
+def manifest_key(mount: Mount, target: Target, directives: str) -> CacheKey:
+    """What a manifest is found under; `directives` are those of delivery that its upstream has uses for."""
+    return CacheKey("manifest", f"{mount.name.prefix}/{target.path}", directives)
 
 
 async def _load(mount: Mount, target: Target, directives: str, previous: Entry[Manifest] | None) -> Loaded[Manifest]:
@@ -147,8 +156,13 @@ async def _understood(viewing: Viewing, manifest: Manifest) -> None:
 
 
 def _onward(viewing: Viewing, manifest: Manifest, now: float) -> Onward:
-    is_kept = manifest.kind is Kind.MULTIVARIANT or manifest.live_target_duration is None
+    is_kept = is_kept_by_players(manifest)
     return hand_on(viewing.mount, viewing.target, viewing.admission, now, is_kept=is_kept)
+
+
+def is_kept_by_players(manifest: Manifest) -> bool:
+    """Whether it is loaded once, or what it names is kept."""
+    return manifest.kind is Kind.MULTIVARIANT or manifest.live_target_duration is None
 
 
 async def _render(viewing: Viewing, manifest: Manifest, onward: Onward) -> tuple[Rendering, bytes]:
@@ -166,12 +180,25 @@ async def _render(viewing: Viewing, manifest: Manifest, onward: Onward) -> tuple
             _log.warning("%s/%s cannot be rendered: %s", viewing.mount.label, viewing.target.path, malformed)
             raise
 
-    rendering = await manifest.rendering((carry, name, viewing.admission.path, facts.scheme, facts.authority), make)
+    key = rendering_key(viewing.mount, onward, viewing.admission.path, facts.scheme, facts.authority)
+    rendering = await manifest.rendering(key, make)
     if rendering.is_shared:
         return rendering, b""
     if onward.token is None:
         raise Malformed("reference_unprotectable", "a URI needs a token, and the pull has none")
-    return rendering, quote(onward.token.reveal(), safe="").encode()
+    return rendering, as_written(onward.token)
+
+
+def rendering_key(mount: Mount, onward: Onward, path: str, scheme: str, authority: str) -> Hashable:
+    """What a manifest's rendering depends on beside the manifest."""
+    if mount.protection is None:
+        return Carry.NOTHING
+    return (onward.carry, onward.name or mount.protection.token_name, path, scheme, authority)
+
+
+def as_written(token: Token) -> bytes:
+    """A token as it stands in the URIs of a manifest."""
+    return quote(token.reveal(), safe="").encode()
 
 
 def _place(viewing: Viewing, token_name: str) -> Place:
@@ -191,16 +218,16 @@ def _place(viewing: Viewing, token_name: str) -> Place:
     )
 
 
-def _coding(viewing: Viewing, length: int, *, is_shared: bool) -> str | None:
-    if not viewing.mount.compress or length < WORTH_IT:
+def coding_of(mount: Mount, accepted: str | None, length: int, *, is_shared: bool) -> str | None:
+    """The content coding for `length` bytes and this Accept-Encoding; None is identity."""
+    if not mount.compress or length < WORTH_IT:
         return None
-    return choose_coding(viewing.inbound.field("Accept-Encoding"), PREFERENCE if is_shared else PREFERENCE_QUICK)
+    return choose_coding(accepted, PREFERENCE if is_shared else PREFERENCE_QUICK)
 
 
-def _headers(viewing: Viewing, hit: Hit[Manifest], coding: str | None, *, has_token: bool) -> tuple[Header, ...]:
-    manifest, mount = hit.entry.value, viewing.mount
-    # What holds one viewer's token is for that viewer, whoever pulls it.
-    audience = Audience.VIEWER if has_token else viewing.admission.audience
+def manifest_headers(mount: Mount, audience: Audience, hit: Hit[Manifest], coding: str | None) -> tuple[Header, ...]:
+    """The fields of a manifest that is for `audience`, in this content coding."""
+    manifest = hit.entry.value
     lifetime = lifetime_headers(manifest.kind, audience, mount.policy, manifest.live_target_duration)
     coded: tuple[Header, ...] = () if coding is None else (("Content-Encoding", coding),)
     vary: tuple[Header, ...] = (("Vary", "Accept-Encoding"),) if mount.compress else ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from origin.edge.admission import Admission
 from origin.edge.boundaries import boundary_for
-from origin.edge.lifetimes import lifetime_headers
+from origin.edge.lifetimes import Audience, lifetime_headers
 from origin.edge.mount import Mount
 from origin.http.conditions import Conditions
 from origin.http.etags import version_etag
@@ -12,6 +12,7 @@ from origin.http.reply import Reply
 from origin.http.represent import Representation, represent
 from origin.media.target import Target
 from origin.serving.inbound import Inbound
+from origin.storage.store import StoredObject
 
 
 async def answer_object(
@@ -23,16 +24,29 @@ async def answer_object(
         return None
     reply: Reply | None = None
     try:
-        representation = Representation(
-            source=content,
-            content_type=target.content_type,
-            etag=version_etag(content.info.etag_source),
-            modified=content.info.modified,
-            headers=lifetime_headers(target.kind, admission.audience, mount.policy),
-        )
         conditions = Conditions.from_fields(inbound.facts.headers)
-        reply = represent(inbound.method, conditions, representation, now, boundary_for(conditions))
+        reply = object_reply(mount, target, admission.audience, inbound.method, conditions, content, now)
         return reply
     finally:
         if reply is None or reply.content is not content:
             content.release()
+
+
+def object_reply(
+    mount: Mount,
+    target: Target,
+    audience: Audience,
+    method: str,
+    conditions: Conditions,
+    content: StoredObject,
+    now: float,
+) -> Reply:
+    """The reply to a GET or HEAD from what is open; it owns `content` exactly when `reply.content` is that."""
+    representation = Representation(
+        source=content,
+        content_type=target.content_type,
+        etag=version_etag(content.info.etag_source),
+        modified=content.info.modified,
+        headers=lifetime_headers(target.kind, audience, mount.policy),
+    )
+    return represent(method, conditions, representation, now, boundary_for(conditions))

@@ -1,7 +1,8 @@
 """What the fleet must remember of tokens: which are revoked, which were used once, and who is watching now.
 
 With Redis every worker of every machine knows the same, and a revocation is in force everywhere within a second.
-Without it each process remembers for itself, and forgets when it ends.
+Without it the workers of one machine share a database, which lives as long as their supervisor, and a process that
+serves alone remembers for itself.
 
 While Redis is away, what was known to be revoked stays so; a process that starts then knows of nothing, which
 `headgate_revocations_age_seconds` tells. What a Redis forgets because it is restarted without persistence, the

@@ -72,6 +72,18 @@ class Ledger:
         except Denied as denied:
             raise remedied(denied, () if asked.claims is None else asked.claims.remedies) from None
 
+    @property
+    def has_revocations(self) -> bool:
+        """Whether anything is revoked."""
+        return len(self._known) > 0
+
+    def lets_pass(self, asked: Asked) -> bool:
+        """Whether `check` would let a request pass without asking the store; False says nothing, and counts nothing."""
+        claims = asked.claims
+        if asked.limits.max_streams or (claims is not None and claims.one_time):
+            return False
+        return self._known.objection(claims, asked.mount, asked.asset, self._clock(), asked.token) is None
+
     async def _check(self, asked: Asked) -> None:
         objection = self._known.objection(asked.claims, asked.mount, asked.asset, self._clock(), asked.token)
         if objection is not None:

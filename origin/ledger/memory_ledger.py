@@ -5,23 +5,16 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from auth.errors import Misuse
 from auth.revocation import Revocation, Revocations
 from origin.ledger.store import LedgerFull, LedgerUnavailable, Stream
+from origin.ledger.turns import Lease, takes_turn
 
 # Uses and subjects remembered. Beyond it one-time tokens are not let in: forgetting one would let it in twice.
 MOST_REMEMBERED = 100_000
 # Seconds between two looks for uses that may be forgotten: each goes through all of them.
 _SWEEP_EVERY = 1.0
-
-
-@dataclass(slots=True)
-class _Lease:
-    began: float
-    ends: float
-    is_evicted: bool = False
 
 
 class MemoryLedger:
@@ -33,7 +26,7 @@ class MemoryLedger:
         self._most = most
         self._uses: dict[tuple[str, str], float] = {}
         self._swept_at = -math.inf
-        self._leases: dict[tuple[str, str], dict[str, _Lease]] = {}
+        self._leases: dict[tuple[str, str], dict[str, Lease]] = {}
         self._revoked = Revocations()
 
     async def first_use(self, mount: str, token_id: str, seconds: float) -> bool:
@@ -56,13 +49,7 @@ class MemoryLedger:
             self._forget(now)
         leases = {name: lease for name, lease in self._leases.get(key, {}).items() if now < lease.ends}
         self._leases[key] = leases
-        mine = leases.get(stream.session)
-        if mine is None:
-            mine = _begin(leases, stream, now)
-        if mine is None:
-            return False
-        mine.ends = now + stream.lease_seconds
-        return not mine.is_evicted
+        return takes_turn(leases, stream, now)
 
     async def revoke(self, revocation: Revocation) -> None:
         """See `LedgerStore`."""
@@ -96,16 +83,3 @@ class MemoryLedger:
         }
         if len(self._leases) >= self._most:
             raise LedgerUnavailable("no more viewers can be remembered")
-
-
-def _begin(leases: dict[str, _Lease], stream: Stream, now: float) -> _Lease | None:
-    """A new lease among those of its subject, or None when there is no place for it."""
-    playing = sorted((one for one in leases.values() if not one.is_evicted), key=lambda one: one.began)
-    excess = len(playing) - stream.most + 1
-    if excess > 0 and not stream.evicts:
-        return None
-    for oldest in playing[: max(0, excess)]:
-        oldest.is_evicted = True
-        oldest.ends = now + stream.lease_seconds
-    leases[stream.session] = fresh = _Lease(now, now)
-    return fresh

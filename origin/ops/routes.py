@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 from aiohttp import web
 
 from origin.ops.health import Health
 from origin.telemetry.exposition import render
 from origin.telemetry.metrics import Metrics
+
+_log = logging.getLogger(__name__)
 
 
 def admin_application(metrics: Metrics, health: Health) -> web.Application:
@@ -28,7 +31,11 @@ class _AdminDoor:
 
     async def metrics(self, request: web.Request) -> web.Response:
         # In a thread: the process's own figures are read from /proc, and a thousand series take their time.
-        shown = await asyncio.to_thread(render, self._metrics.registry, request.headers.get("Accept", ""))
+        try:
+            shown = await asyncio.to_thread(render, self._metrics.registry, request.headers.get("Accept", ""))
+        except OSError as error:  # the other workers' figures cannot be had, and half of them would be a lie
+            _log.error("metrics cannot be read: %s", error.strerror or error)
+            return web.Response(status=503, headers={"Cache-Control": "no-store"})
         return web.Response(body=shown.body, headers={"Content-Type": shown.content_type, "Cache-Control": "no-store"})
 
     async def healthz(self, _request: web.Request) -> web.Response:

@@ -54,6 +54,7 @@ async def listening(
         header_seconds=settings.public.header_seconds,
         max_connections=settings.public.max_connections,
         load_balancers=TrustedProxies(settings.public.load_balancers),
+        lane=runtime.lane,
     )
     async with _admin(settings, runtime, sockets.admin) as admin:
         place = Place(settings.public.host, settings.public.port)

@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Any, Protocol, TypeVar
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_parser import RawRequestMessage
-from aiohttp.streams import StreamReader
+from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestHandler
 
 from origin.http.problem import Problem, problem_reply
@@ -29,12 +30,43 @@ _LOOK_SECONDS = 0.02
 _CUT_SECONDS = 0.1  # a handler may take to notice that it is cut off
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+Buffers = tuple[bytes | bytearray | memoryview, ...]
+V = TypeVar("V")
+
+_BLANK_LINE = b"\r\n\r\n"
+
+
+class FastLane(Protocol[V]):
+    """Answers some requests from the bytes of a connection, at once."""
+
+    def visitor(self, remote: str | None, protocol: object, *, secure: bool) -> V:
+        """What it wants to know of a connection: the peer's address, the connection, and whether it is by TLS."""
+        ...
+
+    def answer(self, data: bytes, start: int, visitor: V) -> tuple[Buffers, int] | None:
+        """What to write for the request that begins at `start`, and where it ends; None leaves it to aiohttp."""
+        ...
+
+    def learn(self, data: bytes, message: RawRequestMessage) -> None:
+        """aiohttp's parser has made `message` of `data`, which is one request without a body."""
+        ...
 
 
 class Connection(RequestHandler):
     """One connection of a public listener."""
 
-    __slots__ = ("_header_deadline", "_header_seconds", "_preface", "_requests_seen", "proxied")
+    __slots__ = (
+        "_answered",
+        "_goes_on",
+        "_header_deadline",
+        "_header_seconds",
+        "_is_between",
+        "_lane",
+        "_preface",
+        "_requests_seen",
+        "_visitor",
+        "proxied",
+    )
 
     def __init__(self, manager: ConnectionServer, loop: asyncio.AbstractEventLoop) -> None:
         """Deadlines and limits come from the server that accepts the connection."""
@@ -50,6 +82,11 @@ class Connection(RequestHandler):
         self._header_seconds = manager.header_seconds
         self._header_deadline: asyncio.TimerHandle | None = None
         self._requests_seen = 0
+        self._lane = manager.lane
+        self._visitor: object = None
+        self._answered = 0  # of the requests that aiohttp has parsed
+        self._goes_on = True  # the last of those answers kept the connection open
+        self._is_between = True  # the parser holds nothing of a request that is not whole
         self._preface: bytes | None = None  # what has come of a PROXY header that is still awaited
         self.proxied: ProxyHeader | None = None
 
@@ -65,6 +102,10 @@ class Connection(RequestHandler):
         """Whether requests wait behind the one that is answered."""
         return bool(self._messages)
 
+    def leave_lane(self) -> None:
+        """From now on aiohttp alone answers."""
+        self._lane = None
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start waiting for the first header block."""
         super().connection_made(transport)
@@ -79,12 +120,73 @@ class Connection(RequestHandler):
             if not rest:
                 return
             data = rest
+        if self._lane is not None and self._is_idle():
+            data = self._by_lane(self._lane, data)
+            if not data:
+                return
+        self._by_aiohttp(data)
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Take note of what aiohttp has answered."""
+        finished, is_lost = await super().finish_response(request, resp, start_time)
+        self._answered += 1
+        self._goes_on = bool(finished.keep_alive) and not is_lost
+        return finished, is_lost
+
+    def _is_idle(self) -> bool:
+        """Whether aiohttp waits for the next request's first byte, and everything before it has left."""
+        transport = self.transport
+        is_next = self._is_between and self._goes_on and self._answered == self._request_count
+        is_open = not (self._close or self._force_close or self._paused or self._upgraded)
+        return is_next and is_open and transport is not None and transport.get_write_buffer_size() == 0
+
+    def _by_lane(self, lane: FastLane[object], data: bytes) -> bytes:
+        """Answer what the lane answers; what is left of `data` is for aiohttp."""
+        transport, at = self.transport, 0
+        if self._visitor is None:
+            self._visitor = lane.visitor(self._remote(), self, secure=self.ssl_context is not None)
+        while transport is not None and (sent := lane.answer(data, at, self._visitor)) is not None:
+            buffers, at = sent
+            if len(buffers) == 1:
+                transport.write(buffers[0])
+            else:
+                transport.writelines(buffers)
+            # A slow reader is aiohttp's to wait for.
+            if at == len(data) or transport.get_write_buffer_size():
+                break
+        if at:
+            self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+            self._disarm()
+        return data[at:] if at else data
+
+    def _by_aiohttp(self, data: bytes) -> None:
+        was_between, seen = self._is_between, self._request_count
         super().data_received(data)
+        self._is_between = self._ends_with_a_request(data, self._request_count - seen)
         if self._request_count != self._requests_seen:
             self._requests_seen = self._request_count
             self._disarm()
         elif self._header_deadline is None and not self._request_in_progress:
             self._arm()
+        if self._lane is not None and was_between and self._is_between and self._request_count == seen + 1:
+            message, _ = self._messages[-1]
+            if isinstance(message, RawRequestMessage):
+                self._lane.learn(data, message)
+
+    def _ends_with_a_request(self, data: bytes, requests: int) -> bool:
+        """Whether `data`, of which the parser has made so many requests, ends where the last of them does."""
+        if not requests or not self._messages or not data.endswith(_BLANK_LINE):
+            return False
+        message, payload = self._messages[-1]
+        is_whole = payload is EMPTY_PAYLOAD and isinstance(message, RawRequestMessage)
+        return is_whole and not self._upgraded and not self._buffer_paused
+
+    def _remote(self) -> str | None:
+        """As aiohttp's requests say it."""
+        peer = self.peername
+        return str(peer[0]) if isinstance(peer, tuple | list) else None if peer is None else str(peer)
 
     def _after_proxy_header(self, data: bytes) -> bytes:
         """What follows the PROXY header; nothing while it is not whole. Without a sound one the connection ends."""
@@ -152,10 +254,11 @@ class ConnectionServer(web.Server):
         max_connections: int,
         max_line_bytes: int = 16 * 1024,
         load_balancers: TrustedProxies | None = None,
+        lane: FastLane[Any] | None = None,
     ) -> None:
         """`max_line_bytes` bounds the request line and each header field; tokens travel in both.
 
-        Connections from `load_balancers` begin with a PROXY header, or they are closed.
+        Connections from `load_balancers` begin with a PROXY header, or they are closed. `lane` is asked before aiohttp.
         """
         super().__init__(handler, request_factory=self._request)
         self.is_draining = False
@@ -163,6 +266,7 @@ class ConnectionServer(web.Server):
         self.header_seconds = header_seconds
         self.max_connections = max_connections
         self.max_line_bytes = max_line_bytes
+        self.lane = lane
         self._load_balancers = load_balancers
 
     def is_proxied(self, transport: asyncio.BaseTransport) -> bool:
@@ -189,6 +293,10 @@ class ConnectionServer(web.Server):
         accepting any more.
         """
         self.is_draining = True
+        self.lane = None  # which says nothing of closing
+        for connection in self._connections:
+            if isinstance(connection, Connection):
+                connection.leave_lane()
         deadline = self._loop.time() + seconds
         await asyncio.sleep(min(_SETTLE_SECONDS, seconds))  # what was accepted becomes a connection
         while self._connections and not hurry.is_set() and self._loop.time() < deadline:  # noqa: ASYNC110  # see above

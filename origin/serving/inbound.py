@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as attribute
 from functools import partial
+from typing import Protocol
 
 from aiohttp import ClientError, web
 from multidict import CIMultiDictProxy
@@ -38,6 +39,45 @@ class RefusedRequestError(Exception):
         self.status = status
         self.reason = reason
         self.detail = detail
+
+
+class Received(Protocol):
+    """As much of an aiohttp request as its reading takes."""
+
+    @property
+    def method(self) -> str:
+        """The method, as received."""
+        ...
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """Of HTTP."""
+        ...
+
+    @property
+    def raw_path(self) -> str:
+        """The request target, as received."""
+        ...
+
+    @property
+    def headers(self) -> CIMultiDictProxy[str]:
+        """The header fields."""
+        ...
+
+    @property
+    def remote(self) -> str | None:
+        """The peer's address."""
+        ...
+
+    @property
+    def secure(self) -> bool:
+        """Whether it came by TLS."""
+        ...
+
+    @property
+    def protocol(self) -> object:
+        """The connection, which may know what a load balancer said of it."""
+        ...
 
 
 def _nowhere(_client: Address) -> Place:
@@ -75,7 +115,7 @@ class Inbound:
 
 
 def read_request(
-    request: web.BaseRequest,
+    request: Received,
     methods: frozenset[str],
     max_body: int,
     proxies: TrustedProxies,
@@ -109,13 +149,13 @@ def read_request(
     return Inbound(facts, headers, is_from_proxy=is_trusted, place_of=place_of)
 
 
-def _alpn(request: web.BaseRequest) -> str | None:
+def _alpn(request: Received) -> str | None:
     """The protocol that a TLS-terminating load balancer has agreed on with the viewer."""
     proxied: ProxyHeader | None = getattr(request.protocol, "proxied", None)
     return None if proxied is None else proxied.alpn
 
 
-def _check_framing(request: web.BaseRequest, methods: frozenset[str], max_body: int) -> None:
+def _check_framing(request: Received, methods: frozenset[str], max_body: int) -> None:
     headers = request.headers
     if request.version not in {(1, 0), (1, 1)}:
         raise RefusedRequestError(505, "version_unsupported", "HTTP/1.1 or HTTP/1.0 is spoken here")

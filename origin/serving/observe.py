@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
 from aiohttp import web
 
+from origin.media.kinds import Kind
 from origin.serving.exchange import Exchange
 from origin.serving.send import Delivery
-from origin.telemetry.access_log import AccessLog, AccessRecord
-from origin.telemetry.metrics import Metrics
+from origin.telemetry.access_log import AccessLog, AccessRecord, LineForm
+from origin.telemetry.metrics import Metrics, RequestSeries
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Alike:
+    """Where requests that are alike are counted, and how they are logged."""
+
+    series: RequestSeries
+    form: LineForm | None  # None: no lines are written
 
 
 class Observer:
@@ -38,6 +48,19 @@ class Observer:
         self._metrics.request(exchange.mount, exchange.kind, status).record(first_byte, sent)
         if self._access_log is not None:
             self._access_log.write(_record(request, exchange, status, sent, now - exchange.started_at))
+
+    def alike(self, record: AccessRecord, kind: Kind) -> Alike:
+        """For requests that are answered at once and differ from the record's in what a `LineForm` has holes for."""
+        series = self._metrics.request(record.mount, kind, record.status)
+        return Alike(series, None if self._access_log is None else self._access_log.form(record))
+
+    def served(
+        self, alike: Alike, began_at: float, seconds: float, shown: bytes, sent_bytes: int, request_id: bytes
+    ) -> None:
+        """One of them was answered, in the callback that brought it; `began_at` in Unix seconds, `shown` its target."""
+        alike.series.record(seconds, sent_bytes)
+        if alike.form is not None and self._access_log is not None:
+            self._access_log.put(alike.form.filled(began_at, shown, sent_bytes, int(seconds * 1e9), request_id))
 
 
 def _record(request: web.BaseRequest, exchange: Exchange, status: int, sent: int, seconds: float) -> AccessRecord:

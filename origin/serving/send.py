@@ -110,7 +110,7 @@ def _length(body: Body) -> int | None:
 async def _send_bytes(
     request: web.BaseRequest, reply: Reply, data: bytes | bytearray | None, length: int | None
 ) -> Delivery:
-    response = web.Response(status=reply.status, headers=_headers(reply, length), body=data)
+    response = web.Response(status=reply.status, headers=wire_headers(reply, length), body=data)
     if reply.must_close:
         response.force_close()
     delivery = Delivery(response, time.perf_counter(), 0, is_complete=False)
@@ -126,7 +126,7 @@ async def _send_bytes(
 
 async def _send_long(request: web.BaseRequest, reply: Reply) -> Delivery:
     transport = request.transport  # noted now: aiohttp forgets it when it begins to close the connection
-    response = web.StreamResponse(status=reply.status, headers=_headers(reply, _length(reply.body)))
+    response = web.StreamResponse(status=reply.status, headers=wire_headers(reply, _length(reply.body)))
     if reply.must_close:
         response.force_close()
     delivery = Delivery(response, time.perf_counter(), 0, is_complete=False)
@@ -218,7 +218,7 @@ async def _write(delivery: Delivery, data: bytes | bytearray) -> None:
 
 async def _copy(content: Content, span: ByteSpan) -> bytes | bytearray:
     """The bytes of `span`: from the page cache without leaving the loop, from the disk in a thread."""
-    data: bytes | bytearray | None = _read_now(content.fileno(), span)
+    data: bytes | bytearray | None = read_now(content.fileno(), span)
     if data is None:
         data = await content.read(span)
     if len(data) != span.length or not content.is_unchanged():
@@ -226,7 +226,8 @@ async def _copy(content: Content, span: ByteSpan) -> bytes | bytearray:
     return data
 
 
-def _read_now(descriptor: int | None, span: ByteSpan) -> bytearray | None:
+def read_now(descriptor: int | None, span: ByteSpan) -> bytearray | None:
+    """The bytes of `span` if all of them are in the page cache; None when reading them could wait for a disk."""
     if descriptor is None or _NOWAIT is None:
         return None
     buffer = bytearray(span.length)
@@ -237,7 +238,8 @@ def _read_now(descriptor: int | None, span: ByteSpan) -> bytearray | None:
     return buffer if count == span.length else None
 
 
-def _headers(reply: Reply, length: int | None) -> CIMultiDict[str]:
+def wire_headers(reply: Reply, length: int | None) -> CIMultiDict[str]:
+    """The fields of a reply in their order on the wire; Date and the connection's own follow."""
     headers = CIMultiDict(reply.headers)
     headers["Server"] = _SERVER
     if length is not None:

@@ -106,6 +106,13 @@ class Server(Table):
     """How a process runs."""
 
     loop: Loop = Field("uvloop+fast", description="Event loop; `+fast` adds the faster transports.")
+    fast_lane: Flag = Field(
+        True, description="Answer plain requests for hot objects ahead of the ordinary way; the answers are the same."
+    )
+    hot_bytes: ByteCount = Field(
+        268_435_456,
+        description='Memory for the bodies of hot segments per worker, in bytes or as a size such as "256MiB".',
+    )
     drain_seconds: Seconds = Field(
         10.0,
         description="How long transfers in progress may take to end, and idle connections are answered once more, "

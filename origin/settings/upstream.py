@@ -139,7 +139,8 @@ class Disk(Table):
     """Where bodies from upstreams and buckets are kept; the workers of a machine share it."""
 
     directory: File | None = Field(
-        None, description="Directory of the cache; without it a private one that ends with the process."
+        None,
+        description="Directory of the cache; without it a private one that ends with the process, or the last worker.",
     )
     max_bytes: ByteCount = Field(2**30, description="The most that is kept.")
     max_object_bytes: ByteCount = Field(8 * 2**30, description="An object larger than this is passed on and not kept.")

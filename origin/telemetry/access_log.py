@@ -6,11 +6,12 @@ are under `headgate`.
 
 from __future__ import annotations
 
-import select
+import math
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from queue import SimpleQueue
 from typing import Protocol
 
@@ -18,7 +19,7 @@ import msgspec
 
 from origin.telemetry.redaction import Redactor, redact_text
 
-_MAX_TARGET = 2048  # characters that are written of each client text
+MAX_TARGET = 2048  # characters that are written of each client text
 _MAX_AGENT = 256
 _MAX_WORD = 64
 _MAX_EDGE = 128
@@ -69,7 +70,7 @@ def line(record: AccessRecord, redactor: Redactor) -> bytes:
     fields: dict[str, object] = {
         "@timestamp": datetime.fromtimestamp(record.time, UTC).isoformat(timespec="milliseconds"),
         "http.request.method": _text(record.method, _MAX_WORD),
-        "url.path": _text(redactor.target(record.target), _MAX_TARGET),
+        "url.path": _text(redactor.target(record.target), MAX_TARGET),
         "http.response.status_code": record.status,
         "http.response.body.bytes": record.sent_bytes,
         "event.duration": record.duration_ns,
@@ -92,6 +93,69 @@ def line(record: AccessRecord, redactor: Redactor) -> bytes:
     return _encode(fields) + b"\n"
 
 
+class LineForm:
+    """What the lines of many alike requests have in common: `line` with holes.
+
+    A form is made from the record of one of them, and filled with what tells the others apart.
+    """
+
+    __slots__ = ("_after_bytes", "_after_duration", "_after_path", "_after_time", "_before_time")
+
+    def __init__(self, record: AccessRecord, redactor: Redactor) -> None:
+        """Of `record` the time, the path, the bytes, the duration and the request's id do not matter."""
+        sample = replace(
+            record, time=0.0, target=_PATH_HOLE, sent_bytes=_BYTES_HOLE, duration_ns=_DURATION_HOLE, request_id=_ID_HOLE
+        )
+        text = line(sample, redactor)
+        self._before_time, text = _cut(text, b"1970-01-01T00:00:00.000+00:00")
+        self._after_time, text = _cut(text, _PATH_HOLE.encode())
+        self._after_path, text = _cut(text, str(_BYTES_HOLE).encode())
+        self._after_bytes, text = _cut(text, str(_DURATION_HOLE).encode())
+        self._after_duration, _ = _cut(text, _ID_HOLE.encode())
+
+    def filled(self, time: float, shown: bytes, sent_bytes: int, duration_ns: int, request_id: bytes) -> bytes:
+        """The line of one request.
+
+        `shown` is its target, free of tokens and of what JSON has to escape, and of at most `MAX_TARGET` characters.
+        """
+        return b'%b%b%b%b%b%d%b%d%b%b"}\n' % (
+            self._before_time,
+            _timestamp(time),
+            self._after_time,
+            shown,
+            self._after_path,
+            sent_bytes,
+            self._after_bytes,
+            duration_ns,
+            self._after_duration,
+            request_id,
+        )
+
+
+_PATH_HOLE = "/path-hole"
+_ID_HOLE = "id-hole"
+_BYTES_HOLE, _DURATION_HOLE = 11_111_111, 22_222_222
+
+
+def _cut(text: bytes, at: bytes) -> tuple[bytes, bytes]:
+    before, found, after = text.partition(at)
+    if not found:
+        raise ValueError("a line without its hole")
+    return before, after
+
+
+def _timestamp(time: float) -> bytes:
+    """As `datetime.isoformat` writes it, to the millisecond."""
+    second = math.floor(time)
+    microseconds = round((time - second) * 1_000_000)
+    return b"%b.%03d+00:00" % (_to_the_second(second + microseconds // 1_000_000), microseconds % 1_000_000 // 1000)
+
+
+@lru_cache(8)
+def _to_the_second(second: int) -> bytes:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S").encode()
+
+
 def _text(value: str, limit: int) -> str:
     """At most `limit` characters of `value`, with what cannot be printed written as escapes."""
     if len(value) > limit:
@@ -99,20 +163,6 @@ def _text(value: str, limit: int) -> str:
     if value.isprintable():
         return value
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in value)
-
-
-def pieces(lines: Iterable[bytes]) -> Iterator[list[bytes]]:
-    """Whole lines, as many together as a pipe takes in one piece: workers write to one, and may not mix (pipe(7))."""
-    piece: list[bytes] = []
-    size = 0
-    for one in lines:
-        if piece and size + len(one) > select.PIPE_BUF:
-            yield piece
-            piece, size = [], 0
-        piece.append(one)
-        size += len(one)
-    if piece:
-        yield piece
 
 
 class AccessLog:
@@ -130,7 +180,7 @@ class AccessLog:
         self._redactor = redactor
         self._on_dropped = on_dropped
         self._capacity = capacity
-        self._queue: SimpleQueue[AccessRecord | None] = SimpleQueue()
+        self._queue: SimpleQueue[AccessRecord | bytes | None] = SimpleQueue()
         self._is_closed = False
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="access-log", daemon=True)
@@ -143,6 +193,17 @@ class AccessLog:
         else:
             self._queue.put(record)
 
+    def form(self, record: AccessRecord) -> LineForm:
+        """A form for lines that are like the record's."""
+        return LineForm(record, self._redactor)
+
+    def put(self, done: bytes) -> None:
+        """Queue one line of a form, or drop it."""
+        if self._is_closed or self._queue.qsize() >= self._capacity:
+            self._on_dropped(1)
+        else:
+            self._queue.put(done)
+
     def close(self, timeout_seconds: float = 5.0) -> bool:
         """Write what is queued and stop; blocks. False when the sink did not take it in time. Idempotent."""
         if not self._is_closed:
@@ -154,19 +215,21 @@ class AccessLog:
 
     def _run(self) -> None:
         for batch in self._batches():
-            for piece in pieces(line(record, self._redactor) for record in batch):
-                try:
-                    self._sink.write(b"".join(piece))
-                    self._sink.flush()
-                except (OSError, ValueError):  # ValueError: the sink is closed
-                    self._on_dropped(len(piece))
+            try:
+                self._sink.write(b"".join(map(self._line, batch)))
+                self._sink.flush()
+            except (OSError, ValueError):  # ValueError: the sink is closed
+                self._on_dropped(len(batch))
 
-    def _batches(self) -> Iterator[list[AccessRecord]]:
+    def _line(self, record: AccessRecord | bytes) -> bytes:
+        return record if isinstance(record, bytes) else line(record, self._redactor)
+
+    def _batches(self) -> Iterator[list[AccessRecord | bytes]]:
         """What has come in since the last time, until the queue is closed."""
         while (record := self._queue.get()) is not None:
             if self._queue.qsize() < _BATCH:
                 self._closing.wait(_GATHER_SECONDS)
-            batch = [record]
+            batch: list[AccessRecord | bytes] = [record]
             is_last = False
             while len(batch) < _BATCH and not self._queue.empty():
                 following = self._queue.get()

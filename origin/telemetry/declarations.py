@@ -18,6 +18,14 @@ class MetricType(StrEnum):
     HISTOGRAM = "histogram"
 
 
+class Across(StrEnum):
+    """What a series is over the workers of a machine. Counters and histograms are sums, over those that ended too."""
+
+    SUM = "sum"
+    MAX = "max"  # what is not a number is more than any
+    LATEST = "latest"  # what they share, as who looked last has found it
+
+
 @dataclass(frozen=True, slots=True)
 class Declaration:
     """One metric family. Base units: seconds and bytes."""
@@ -27,6 +35,7 @@ class Declaration:
     help: str
     labels: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()  # upper bounds of a histogram
+    across: Across = Across.SUM
 
 
 REQUESTS = Declaration(
@@ -79,7 +88,7 @@ L2_SECONDS = Declaration(
 L2_BREAKER = Declaration(
     "headgate_l2_breaker_state",
     MetricType.GAUGE,
-    "1 for the state the shared tier's circuit breaker is in, 0 for the others.",
+    "1 for the state the shared tier's circuit breaker is in, 0 for the others; with workers, how many of them are.",
     ("state",),
 )
 TOKEN_DECISIONS = Declaration(
@@ -106,17 +115,21 @@ LEDGER_FAILURES = Declaration(
     "Operations of the token ledger that its store did not answer.",
     ("operation",),
 )
-REVOCATIONS = Declaration("headgate_revocations", MetricType.GAUGE, "Revocations in force in this process.")
+REVOCATIONS = Declaration(
+    "headgate_revocations", MetricType.GAUGE, "Revocations in force in this process.", across=Across.MAX
+)
 REVOCATIONS_AGE = Declaration(
     "headgate_revocations_age_seconds",
     MetricType.GAUGE,
     "How long ago the store last said that these are all revocations; they stay in force while it is away.",
+    across=Across.MAX,
 )
 KEY_RING_AGE = Declaration(
     "headgate_key_ring_age_seconds",
     MetricType.GAUGE,
     "How long ago the ring's source last held these keys; they stay in use while it is away. NaN: it was never read.",
     ("ring",),
+    across=Across.MAX,
 )
 STORAGE_OPERATIONS = Declaration(
     "headgate_storage_operations_total",
@@ -174,12 +187,15 @@ PREFETCHES = Declaration(
 DISK_LOOKUPS = Declaration(
     "headgate_disk_lookups_total", MetricType.COUNTER, "Bodies looked for in the disk cache, by result.", ("result",)
 )
-DISK_BODIES = Declaration("headgate_disk_bodies", MetricType.GAUGE, "Bodies in the disk cache's directory.")
+DISK_BODIES = Declaration(
+    "headgate_disk_bodies", MetricType.GAUGE, "Bodies in the disk cache's directory.", across=Across.LATEST
+)
 DISK_BYTES = Declaration(
     "headgate_disk_bytes",
     MetricType.GAUGE,
     "Bytes of the disk cache, by use: kept, or reserved for bodies that are being filled.",
     ("use",),
+    across=Across.LATEST,
 )
 DISK_STORED = Declaration(
     "headgate_disk_stored_bytes_total", MetricType.COUNTER, "Bytes that became visible in the disk cache."
@@ -205,9 +221,14 @@ PURGES = Declaration(
     "Purges that came in force in this process, by how it came to know of them.",
     ("source",),
 )
-PURGES_HELD = Declaration("headgate_purges_in_force", MetricType.GAUGE, "Purges that what is kept is judged by.")
+PURGES_HELD = Declaration(
+    "headgate_purges_in_force", MetricType.GAUGE, "Purges that what is kept is judged by.", across=Across.MAX
+)
 PURGES_PENDING = Declaration(
-    "headgate_purges_pending", MetricType.GAUGE, "1 while the fleet may not know of all purges, because Redis is away."
+    "headgate_purges_pending",
+    MetricType.GAUGE,
+    "1 while the fleet may not know of all purges, because Redis is away.",
+    across=Across.MAX,
 )
 EDGE_PURGES = Declaration(
     "headgate_edge_purges_total",
@@ -234,7 +255,33 @@ LOOP_LAG = Declaration(
     _LAG_BUCKETS,
 )
 BUILD_INFO = Declaration(
-    "headgate_build_info", MetricType.GAUGE, "Always 1; the labels name what runs.", ("version", "python")
+    "headgate_build_info",
+    MetricType.GAUGE,
+    "Always 1; the labels name what runs.",
+    ("version", "python"),
+    across=Across.MAX,
+)
+WORKERS = Declaration("headgate_workers", MetricType.GAUGE, "Processes that serve, those that drain included.")
+WORKER_STARTS = Declaration(
+    "headgate_worker_starts_total",
+    MetricType.COUNTER,
+    "Processes that began to serve; with workers, more of them than there are tells of restarts and reloads.",
+)
+# Under the names that Python's collectors of metrics have for them everywhere.
+GC_COLLECTED = Declaration(
+    "python_gc_objects_collected_total", MetricType.COUNTER, "Objects collected during gc.", ("generation",)
+)
+GC_UNCOLLECTABLE = Declaration(
+    "python_gc_objects_uncollectable_total",
+    MetricType.COUNTER,
+    "Uncollectable objects found during GC.",
+    ("generation",),
+)
+GC_COLLECTIONS = Declaration(
+    "python_gc_collections_total",
+    MetricType.COUNTER,
+    "Number of times this generation was collected.",
+    ("generation",),
 )
 
 DECLARATIONS = (
@@ -281,14 +328,25 @@ DECLARATIONS = (
     ACCESS_LOG_DROPPED,
     LOOP_LAG,
     BUILD_INFO,
+    WORKERS,
+    WORKER_STARTS,
+    GC_COLLECTED,
+    GC_UNCOLLECTABLE,
+    GC_COLLECTIONS,
 )
 
 
 # Families that the metrics library gives about the process itself; their names begin so.
-PROCESS_FAMILIES = ("process_", "python_gc_")
+PROCESS_FAMILIES = ("process_",)
 _ABOUT_THE_PROCESS = """
-Beside these, families that begin with `process_` (CPU time, memory, open descriptors, start time; on Linux) and with
-`python_gc_` (garbage collection) say how the process itself fares.
+Beside these, families that begin with `process_` (CPU time, memory, open descriptors, start time; on Linux) say how the
+process itself fares.
+
+Workers of one machine answer a scrape for all of them, whichever is asked: counters and histograms are sums, over
+workers that have ended too, as long as their supervisor lives. Gauges are sums over those that run, save that ages,
+revocations and purges are those of the worker where they are most, and those of the disk cache as last seen. Only
+`process_` families are each worker's own; the label `worker` has its number, and `pid` tells two apart that have the
+same one while a reload lasts.
 """
 
 

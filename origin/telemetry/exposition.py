@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, Metric, generate_latest
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
@@ -20,29 +19,16 @@ class Exposition:
     body: bytes
 
 
-class _WithoutCreationTimes(Collector):
-    """A collector without the `_created` samples, which double the series and which nothing reads."""
-
-    def __init__(self, inner: Collector) -> None:
-        self._inner = inner
-
-    def collect(self) -> Iterable[Metric]:
-        for metric in self._inner.collect():
-            metric.samples = [sample for sample in metric.samples if not sample.name.endswith("_created")]
-            yield metric
-
-
 def render(collector: Collector, accept: str) -> Exposition:
     """Everything `collector` gives, in the format that `accept` (RFC 9110 §12.5.1) asks for.
 
     OpenMetrics goes to those who name it at least as much as plain text; everybody else gets the text format.
     """
-    source = _WithoutCreationTimes(collector)
     weights = _weights(accept)
     if weights.get(_OPENMETRICS, 0) >= max(weights.get("text/plain", 0), 0.001):
-        body = openmetrics.generate_latest(source)  # type: ignore[no-untyped-call]
+        body = openmetrics.generate_latest(collector)  # type: ignore[no-untyped-call]
         return Exposition(openmetrics.CONTENT_TYPE_LATEST, body)
-    return Exposition(CONTENT_TYPE_PLAIN_0_0_4, generate_latest(source))
+    return Exposition(CONTENT_TYPE_PLAIN_0_0_4, generate_latest(collector))
 
 
 def _weights(accept: str) -> dict[str, float]:

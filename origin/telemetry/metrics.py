@@ -1,4 +1,4 @@
-"""The declared metrics as live counters of one process, and their exposition.
+"""The declared metrics as live counters of one process, or of one worker among others.
 
 Label values come from closed sets alone: what is not in its set is counted as "-", so no client, however
 inventive, adds a time series.
@@ -6,19 +6,22 @@ inventive, adds a time series.
 
 from __future__ import annotations
 
+import gc
 import math
 import platform
+import threading
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, GCCollector, Histogram, ProcessCollector
+from prometheus_client import CollectorRegistry, ProcessCollector
 
 from auth.errors import Reason
 from cache.outcome import BreakerState, Event, Operation, Outcome, Result
 from origin.media.kinds import Kind
 from origin.telemetry import declarations as declared
-from origin.telemetry.declarations import Declaration
+from origin.telemetry.series import Counter, Families, Histogram
+from origin.telemetry.shared_values import SharedValues, WorkerProcesses
 from origin.telemetry.upstream_metrics import UpstreamMetrics, UpstreamVocabulary
 
 UNKNOWN = "-"
@@ -26,6 +29,12 @@ ADMITTED = "ok"
 
 _REASONS = frozenset({ADMITTED, *Reason})
 _CODES = frozenset(HTTPStatus)
+# Metric → its word in `gc.get_stats`.
+_GARBAGE = {
+    declared.GC_COLLECTED: "collected",
+    declared.GC_UNCOLLECTABLE: "uncollectable",
+    declared.GC_COLLECTIONS: "collections",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,41 +75,46 @@ class RequestSeries:
 class Metrics:
     """The metrics of one process, on a registry of their own. It is also the cache's and the ledger's `Recorder`."""
 
-    def __init__(self, vocabulary: Vocabulary, version: str) -> None:
-        """`vocabulary` bounds the labels; `version` is the gateway's."""
+    def __init__(self, vocabulary: Vocabulary, version: str, shared: SharedValues | None = None) -> None:
+        """`vocabulary` bounds the labels; `version` is the gateway's; `shared` is what workers count in together."""
         self.registry = CollectorRegistry(auto_describe=False)
+        families = Families(shared)
+        self.registry.register(families)
         self._words = vocabulary
         self._series: dict[tuple[str, str, str], RequestSeries] = {}
         self._decisions: dict[tuple[str, str, str], Counter] = {}
-        self._requests = self._counter(declared.REQUESTS)
-        self._first_byte = self._histogram(declared.FIRST_BYTE)
-        self._bytes_sent = self._counter(declared.BYTES_SENT)
-        self.in_flight = self._gauge(declared.IN_FLIGHT)
-        self._cache_outcomes = self._counter(declared.CACHE_OUTCOMES)
-        self._cache_events = self._counter(declared.CACHE_EVENTS)
-        self._cache_entries = self._gauge(declared.CACHE_ENTRIES)
-        self._cache_bytes = self._gauge(declared.CACHE_BYTES)
-        self._cache_evicted = self._counter(declared.CACHE_EVICTED)
-        self._l2_operations = self._counter(declared.L2_OPERATIONS)
-        self._l2_seconds = self._histogram(declared.L2_SECONDS)
-        self._l2_breaker = self._gauge(declared.L2_BREAKER)
-        self._token_decisions = self._counter(declared.TOKEN_DECISIONS)
-        self._edge_proofs = self._counter(declared.EDGE_PROOFS)
-        self._ledger_decisions = self._counter(declared.LEDGER_DECISIONS)
-        self._ledger_failures = self._counter(declared.LEDGER_FAILURES)
-        self._revocations = self._gauge(declared.REVOCATIONS)
-        self._revocations_age = self._gauge(declared.REVOCATIONS_AGE)
-        self._key_ring_age = self._gauge(declared.KEY_RING_AGE)
-        self._storage_operations = self._counter(declared.STORAGE_OPERATIONS)
-        self._storage_seconds = self._histogram(declared.STORAGE_SECONDS)
-        self._manifests_refused = self._counter(declared.MANIFESTS_REFUSED)
-        self._access_log_dropped = self._counter(declared.ACCESS_LOG_DROPPED)
-        self._loop_lag = self._histogram(declared.LOOP_LAG)
-        self._gauge(declared.BUILD_INFO).labels(version, platform.python_version()).set(1)
-        self.upstream = UpstreamMetrics(self.registry, vocabulary.upstream)
+        self._requests = families.counter(declared.REQUESTS)
+        self._first_byte = families.histogram(declared.FIRST_BYTE)
+        self._bytes_sent = families.counter(declared.BYTES_SENT)
+        self.in_flight = families.gauge(declared.IN_FLIGHT).labels()
+        self._cache_outcomes = families.counter(declared.CACHE_OUTCOMES)
+        self._cache_events = families.counter(declared.CACHE_EVENTS)
+        self._cache_entries = families.gauge(declared.CACHE_ENTRIES).labels()
+        self._cache_bytes = families.gauge(declared.CACHE_BYTES).labels()
+        self._cache_evicted = families.counter(declared.CACHE_EVICTED).labels()
+        self._l2_operations = families.counter(declared.L2_OPERATIONS)
+        self._l2_seconds = families.histogram(declared.L2_SECONDS)
+        self._l2_breaker = families.gauge(declared.L2_BREAKER)
+        self._token_decisions = families.counter(declared.TOKEN_DECISIONS)
+        self._edge_proofs = families.counter(declared.EDGE_PROOFS)
+        self._ledger_decisions = families.counter(declared.LEDGER_DECISIONS)
+        self._ledger_failures = families.counter(declared.LEDGER_FAILURES)
+        self._revocations = families.gauge(declared.REVOCATIONS).labels()
+        self._revocations_age = families.gauge(declared.REVOCATIONS_AGE).labels()
+        self._key_ring_age = families.gauge(declared.KEY_RING_AGE)
+        self._storage_operations = families.counter(declared.STORAGE_OPERATIONS)
+        self._storage_seconds = families.histogram(declared.STORAGE_SECONDS)
+        self._manifests_refused = families.counter(declared.MANIFESTS_REFUSED)
+        self._access_log_dropped = families.counter(declared.ACCESS_LOG_DROPPED).labels()
+        self._loop_lag = families.histogram(declared.LOOP_LAG).labels()
+        _count_process(families, version)
+        self._garbage = tuple(map(families.counter, _GARBAGE))
+        self._garbage_seen = [dict.fromkeys(_GARBAGE.values(), 0) for _ in gc.get_stats()]
+        self._dropping = threading.Lock()
+        self.upstream = UpstreamMetrics(families, vocabulary.upstream)
         self.breaker(BreakerState.CLOSED)
-        ProcessCollector(registry=self.registry)
-        GCCollector(registry=self.registry)
+        self.collected_garbage()
+        self.registry.register(ProcessCollector(registry=None) if shared is None else WorkerProcesses(shared))
 
     def request(self, mount: str, kind: Kind, status: int) -> RequestSeries:
         """Where requests with these facts are counted."""
@@ -188,21 +202,26 @@ class Metrics:
         self._manifests_refused.labels(_known(mount, self._words.mounts), known_reason).inc()
 
     def access_log_dropped(self, lines: int) -> None:
-        """Count access log lines that were not written."""
-        self._access_log_dropped.inc(lines)
+        """Count access log lines that were not written, in any thread."""
+        with self._dropping:
+            self._access_log_dropped.inc(lines)
 
     def loop_lag(self, seconds: float) -> None:
         """Record how late the event loop was."""
         self._loop_lag.observe(seconds)
 
-    def _counter(self, metric: Declaration) -> Counter:
-        return Counter(metric.name, metric.help, metric.labels, registry=self.registry)
+    def collected_garbage(self) -> None:
+        """Count what the collector of garbage has done since this was called last."""
+        for generation, (seen, now) in enumerate(zip(self._garbage_seen, gc.get_stats(), strict=True)):
+            for family, word in zip(self._garbage, _GARBAGE.values(), strict=True):
+                family.labels(str(generation)).inc(now[word] - seen[word])
+                seen[word] = now[word]
 
-    def _gauge(self, metric: Declaration) -> Gauge:
-        return Gauge(metric.name, metric.help, metric.labels, registry=self.registry)
 
-    def _histogram(self, metric: Declaration) -> Histogram:
-        return Histogram(metric.name, metric.help, metric.labels, registry=self.registry, buckets=metric.buckets)
+def _count_process(families: Families, version: str) -> None:
+    families.gauge(declared.BUILD_INFO).labels(version, platform.python_version()).set(1)
+    families.gauge(declared.WORKERS).labels().set(1)
+    families.counter(declared.WORKER_STARTS).labels().inc()
 
 
 def _known(word: str, words: Collection[str]) -> str:

@@ -6,14 +6,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-
 from cache.disk.outcome import DiskEvent
 from cache.fleet.purging import Source
 from cache.fleet.record import FleetEvent
 from cache.outcome import Outcome
 from origin.telemetry import declarations as declared
-from origin.telemetry.declarations import Declaration
+from origin.telemetry.series import Counter, Families
 
 UNKNOWN = "-"
 
@@ -34,38 +32,30 @@ class UpstreamVocabulary:
 class UpstreamMetrics:
     """These metrics of one process. It is also the recorder of the disk cache, the fleet and its purges."""
 
-    def __init__(self, registry: CollectorRegistry, vocabulary: UpstreamVocabulary) -> None:
+    def __init__(self, families: Families, vocabulary: UpstreamVocabulary) -> None:
         """`vocabulary` bounds the labels."""
         self._words = vocabulary
-        self._requests = _counter(registry, declared.UPSTREAM_REQUESTS)
-        self._seconds = Histogram(
-            declared.UPSTREAM_SECONDS.name,
-            declared.UPSTREAM_SECONDS.help,
-            declared.UPSTREAM_SECONDS.labels,
-            registry=registry,
-            buckets=declared.UPSTREAM_SECONDS.buckets,
-        )
-        self._bytes = _counter(registry, declared.UPSTREAM_BYTES)
-        self._broken = _counter(registry, declared.UPSTREAM_BROKEN)
-        self._outcomes = _counter(registry, declared.SHIELD_OUTCOMES)
-        self._events = _counter(registry, declared.SHIELD_EVENTS)
-        self._prefetches = _counter(registry, declared.PREFETCHES)
-        lookups = _counter(registry, declared.DISK_LOOKUPS)
+        self._requests = families.counter(declared.UPSTREAM_REQUESTS)
+        self._seconds = families.histogram(declared.UPSTREAM_SECONDS)
+        self._bytes = families.counter(declared.UPSTREAM_BYTES)
+        self._broken = families.counter(declared.UPSTREAM_BROKEN)
+        self._outcomes = families.counter(declared.SHIELD_OUTCOMES)
+        self._events = families.counter(declared.SHIELD_EVENTS)
+        self._prefetches = families.counter(declared.PREFETCHES)
+        lookups = families.counter(declared.DISK_LOOKUPS)
         # Each hit counts here and above: finding the labels again would take longer than the counting.
         self._hits, self._misses = lookups.labels("hit"), lookups.labels("miss")
         self._outcome = cache(self._labelled_outcome)
-        self._bodies = Gauge(declared.DISK_BODIES.name, declared.DISK_BODIES.help, registry=registry)
-        self._disk_bytes = Gauge(
-            declared.DISK_BYTES.name, declared.DISK_BYTES.help, declared.DISK_BYTES.labels, registry=registry
-        )
-        self._stored = _counter(registry, declared.DISK_STORED)
-        self._evicted = _counter(registry, declared.DISK_EVICTED)
-        self._disk_events = _counter(registry, declared.DISK_EVENTS)
-        self._fleet_events = _counter(registry, declared.FLEET_EVENTS)
-        self._purges = _counter(registry, declared.PURGES)
-        self._purges_held = Gauge(declared.PURGES_HELD.name, declared.PURGES_HELD.help, registry=registry)
-        self._purges_pending = Gauge(declared.PURGES_PENDING.name, declared.PURGES_PENDING.help, registry=registry)
-        self._edge_purges = _counter(registry, declared.EDGE_PURGES)
+        self._bodies = families.gauge(declared.DISK_BODIES).labels()
+        self._disk_bytes = families.gauge(declared.DISK_BYTES)
+        self._stored = families.counter(declared.DISK_STORED).labels()
+        self._evicted = families.counter(declared.DISK_EVICTED).labels()
+        self._disk_events = families.counter(declared.DISK_EVENTS)
+        self._fleet_events = families.counter(declared.FLEET_EVENTS)
+        self._purges = families.counter(declared.PURGES)
+        self._purges_held = families.gauge(declared.PURGES_HELD).labels()
+        self._purges_pending = families.gauge(declared.PURGES_PENDING).labels()
+        self._edge_purges = families.counter(declared.EDGE_PURGES)
 
     def asked(self, mount: str, result: str, seconds: float) -> None:
         """Count and time a request to an upstream."""
@@ -135,10 +125,6 @@ class UpstreamMetrics:
 
     def _labelled_outcome(self, mount: str, outcome: Outcome) -> Counter:
         return self._outcomes.labels(_known(mount, self._words.mounts), outcome.value)
-
-
-def _counter(registry: CollectorRegistry, metric: Declaration) -> Counter:
-    return Counter(metric.name, metric.help, metric.labels, registry=registry)
 
 
 def _known(word: str, words: Collection[str]) -> str:

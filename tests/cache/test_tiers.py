@@ -196,6 +196,8 @@ async def test_peek_answers_when_fresh_here_and_never_waits(clock: Clock, source
     hit = cache.peek(KEY)
     assert hit is not None
     assert told(hit) == ("one", Outcome.HIT, 9)
+    assert tally.outcomes == [Outcome.MISS]
+    cache.took(hit)
     clock.advance(1)
     assert cache.peek(KEY) is None
     assert tally.outcomes == [Outcome.MISS, Outcome.HIT]

@@ -6,7 +6,6 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-from prometheus_client import CollectorRegistry
 
 from origin.edges import BadEdge, edge_of, open_edges
 from origin.outbound.cloudflare import Cloudflare
@@ -18,6 +17,7 @@ from origin.outbound.sigv4 import AwsKey
 from origin.outbound.varnish import Varnish
 from origin.settings import parse
 from origin.settings.edges import EdgePurge
+from origin.telemetry.series import Families
 from origin.telemetry.upstream_metrics import UpstreamMetrics, UpstreamVocabulary
 
 SITES = ("https://cdn.example",)
@@ -68,6 +68,6 @@ async def test_all_that_are_configured_are_opened() -> None:
         "edge_purge": [{"name": name, "kind": "nginx", "url": "http://10.0.0.5"} for name in ("a", "b")],
     }
     async with AsyncExitStack() as stack:
-        metrics = UpstreamMetrics(CollectorRegistry(), UpstreamVocabulary())
+        metrics = UpstreamMetrics(Families(), UpstreamVocabulary())
         outbound = open_edges(parse(tables, Path("/")), ENVIRON, metrics, stack)
         assert len(outbound._pushers) == 2

@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-from prometheus_client import CollectorRegistry
 
 from cache.fleet.leases import NoLeases, RedisLeases
 from cache.fleet.purging import Fleet, Wanted
@@ -17,7 +16,10 @@ from cache.redis_url import RedisTls
 from origin.fleet import FleetParts, judge_by, open_fleet, redis_tls
 from origin.httpcache.reuse import Purged
 from origin.settings import Settings, parse
+from origin.telemetry.series import Families
 from origin.telemetry.upstream_metrics import UpstreamMetrics, UpstreamVocabulary
+from origin.workers.place import WorkerPlace
+from origin.workers.worker_bus import WorkerBus
 from tests.redis_server import RedisServer
 
 
@@ -26,9 +28,9 @@ def configured(folder: Path, **cache: object) -> Settings:
     return parse({"mount": [mount], "cache": cache}, folder)
 
 
-async def opened(settings: Settings, stack: AsyncExitStack) -> FleetParts:
-    metrics = UpstreamMetrics(CollectorRegistry(), UpstreamVocabulary())
-    return await open_fleet(settings, metrics, lambda _purges: None, stack)
+async def opened(settings: Settings, stack: AsyncExitStack, place: WorkerPlace | None = None) -> FleetParts:
+    metrics = UpstreamMetrics(Families(), UpstreamVocabulary())
+    return await open_fleet(settings, metrics, lambda _purges: None, stack, place)
 
 
 async def test_alone_every_lease_is_granted_and_purges_are_in_force_here(tmp_path: Path) -> None:
@@ -54,6 +56,33 @@ async def test_purges_outlive_the_process_beside_the_disk_cache(tmp_path: Path) 
         parts = await opened(settings, stack)
         await parts.desk.catch_up()
         assert judge_by(parts.purges)("/vod/a.ts", (), before) is Purged.SOFT
+
+
+async def test_workers_without_redis_share_a_bus_and_purges(tmp_path: Path) -> None:
+    (tmp_path / "workers").mkdir()
+    before = time.time()
+    async with AsyncExitStack() as stack:
+        one, other = [
+            await opened(configured(tmp_path), stack, WorkerPlace(tmp_path / "workers", slot)) for slot in range(2)
+        ]
+        jobs = [asyncio.create_task(job()) for parts in (one, other) for job in parts.jobs]
+        for parts in (one, other):
+            assert isinstance(parts.bus, WorkerBus)
+            while not parts.bus.others:
+                await asyncio.sleep(0.01)
+        heard = asyncio.Event()
+        other.bus.subscribe("news", lambda _payload: heard.set())
+        one.bus.publish("news", b"")
+        await heard.wait()
+        await one.desk.purge([Wanted(Scope.PREFIX, "/vod")])
+        while judge_by(other.purges)("/vod/a.ts", (), before) is Purged.NONE:
+            await asyncio.sleep(0.01)
+        for job in jobs:
+            job.cancel()
+        await asyncio.gather(*jobs, return_exceptions=True)
+        late = await opened(configured(tmp_path), stack, WorkerPlace(tmp_path / "workers", 0))
+        await late.desk.catch_up()
+        assert judge_by(late.purges)("/vod/a.ts", (), before) is Purged.SOFT
 
 
 @pytest.mark.needs("redis-server")

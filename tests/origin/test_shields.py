@@ -18,6 +18,7 @@ from origin.keystore.rings import KeyRings
 from origin.settings import Settings, parse
 from origin.shields import Behind, Shields, is_pulled, open_shields, rules_of, upstream_of
 from origin.storage.mounts import BadStorageUrl
+from origin.telemetry.series import Families
 from origin.telemetry.upstream_metrics import UpstreamMetrics, UpstreamVocabulary
 from origin.upstream.bucket import BucketOrigin
 from origin.upstream.http_origin import HttpOrigin
@@ -40,7 +41,9 @@ async def behind(folder: Path, storage: str, **more: object) -> AsyncIterator[tu
     settings = configured(folder, storage, **more)
     registry = CollectorRegistry()
     words = UpstreamVocabulary(mounts=("/vod",), results=("2xx", "4xx"), troubles=("upstream_unreachable",))
-    metrics = UpstreamMetrics(registry, words)
+    families = Families()
+    registry.register(families)
+    metrics = UpstreamMetrics(families, words)
     async with AsyncExitStack() as stack:
         fleet = await open_fleet(settings, metrics, lambda _purges: None, stack)
         shields = await open_shields(settings, KeyRings({}), fleet, metrics, stack)
@@ -60,7 +63,7 @@ def test_what_is_pulled(tmp_path: Path, storage: str, pulled: bool) -> None:
 
 async def test_directories_need_no_shield(tmp_path: Path) -> None:
     settings = configured(tmp_path, "memory:")
-    metrics = UpstreamMetrics(CollectorRegistry(), UpstreamVocabulary())
+    metrics = UpstreamMetrics(Families(), UpstreamVocabulary())
     async with AsyncExitStack() as stack:
         fleet = await open_fleet(settings, metrics, lambda _purges: None, stack)
         assert await open_shields(settings, KeyRings({}), fleet, metrics, stack) is None

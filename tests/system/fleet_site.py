@@ -31,13 +31,14 @@ def fleet_configuration(
     redis_url: str | None,
     *,
     lease_seconds: float = 2.0,
+    redis_seconds: float = 0.25,
     upstream: str = "",
     disk: str = "",
     mounts: str = "",
     extra: str = "",
 ) -> Path:
     """A configuration with a disk directory called `name`, with an open mount of everything, or with `mounts`."""
-    cache = f"[cache]\nlease_seconds = {lease_seconds}\n"
+    cache = f"[cache]\nlease_seconds = {lease_seconds}\nredis_timeout_seconds = {redis_seconds}\n"
     if redis_url is not None:
         cache += f'redis = "{redis_url}"\n'
     cache += f'[cache.disk]\ndirectory = "disk-{name}"\n{disk}'

@@ -108,6 +108,19 @@ def test_the_token_benchmark_runs_every_case(tmp_path: Path) -> None:
         assert all(figure > 0 for rounds in operations.values() for figure in rounds)
 
 
+@pytest.mark.system
+def test_the_counting_benchmark_times_every_way() -> None:
+    command = [sys.executable, "-m", "benchmarks.micro.counting", "1"]
+    said = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=50)
+    measured = json.loads(said.stdout)
+    assert list(measured["request_microseconds"]) == ["library", "alone", "worker"]
+    assert list(measured["scrape_milliseconds"]) == ["alone", "two workers"]
+    assert all(
+        figure > 0 for table in ("request_microseconds", "scrape_milliseconds") for figure in measured[table].values()
+    )
+    assert measured["series"] > 4000
+
+
 def _table() -> list[str]:
     """The cases of the README's table of tokens."""
     rows = README.read_text().partition("| case |")[2].partition("\n\n")[0].splitlines()[2:]

@@ -102,12 +102,20 @@ class Node:
         self.table = PurgeTable(mounts=("/vod",), longest_lifetime=LIFETIME, most=most)
         self.tally = Tally()
         fleet = None
+        workers = bus if link is None else None
         if bus is not None and link is not None:
             fleet = (bus, RedisPurges(link, namespace=namespace, longest_lifetime=LIFETIME, new_id=_id))
         self.namespace = namespace
         self.passed: list[Purge] = []
         self.desk = PurgeDesk(
-            self.table, self.tally, clock=clock, new_id=_id, fleet=fleet, file=file, pass_on=self.passed.extend
+            self.table,
+            self.tally,
+            clock=clock,
+            new_id=_id,
+            fleet=fleet,
+            workers=workers,
+            file=file,
+            pass_on=self.passed.extend,
         )
 
     def verdict(self, url: str = "/vod/a.ts", stored_at: float = 0.0) -> PurgeVerdict:
@@ -368,3 +376,27 @@ class TestFile:
 
 def test_a_purge_has_an_id_of_its_own() -> None:
     assert Purge(Scope.URL, "/a", True, 1.0, "a.0") != Purge(Scope.URL, "/a", True, 1.0, "a.1")
+
+
+async def test_workers_without_redis_hear_at_once_and_find_the_rest_in_the_file(clock: Clock, tmp_path: Path) -> None:
+    hall = Hall()
+    files = [PurgeFileOnDisk(tmp_path / "purges") for _ in range(2)]
+    here, there = (Node(clock, hall.bus(), file=file) for file in files)
+    receipt = await here.desk.purge([A])
+    assert receipt.fleet is Fleet.SINGLE
+    assert there.tally.applied == {Source.BUS: 1}
+    many = [Wanted(Scope.URL, f"/vod/{number}/{'x' * 1000}.ts") for number in range(50)]
+    await here.desk.purge(many)
+    assert there.tally.applied == {Source.BUS: 1}, "more than a message may hold"
+    await there.desk.catch_up()
+    assert there.tally.applied == {Source.BUS: 1, Source.FILE: 50}
+    hall.is_open = False
+    await here.desk.purge([Wanted(Scope.PREFIX, "/vod")])
+    following = asyncio.create_task(there.desk.follow())
+    while there.tally.applied[Source.FILE] < 51:
+        await asyncio.sleep(0.01)
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)
+    assert not there.desk.is_pending
+    for file in files:
+        file.close()

@@ -91,10 +91,18 @@ async def test_what_all_share_is_coded_once_and_what_they_do_not_each_time() -> 
     own = await manifest.rendering("own", lambda: Spliced((b"a", b"b")))
     assert shared.body(b"") == MEDIA
     assert await shared.coded(MEDIA, "gzip") is await shared.coded(MEDIA, "gzip")
-    assert shared.etag(MEDIA) is shared.etag(MEDIA)
+    assert shared.etag(b"") is shared.etag(b"")
     first, second = own.body(b"1"), own.body(b"2")
     assert (first, second) == (b"a1b", b"a2b")
-    assert own.etag(first) != own.etag(second)
+    tags = [own.etag(token) for token in (b"1", b"2")]
+    assert tags[0] != tags[1] != shared.etag(b"") != tags[0]
+    assert own.etag(b"1") == tags[0]
+    other = await manifest.rendering("other", lambda: Spliced((b"a", b"c")))
+    assert other.etag(b"1") not in tags
+    assert own.coded_now(first, "gzip") == await own.coded(first, "gzip")
+    assert shared.coded_now(MEDIA, "gzip") == await shared.coded(MEDIA, "gzip")
+    assert shared.coded_now(MEDIA, "br") is None
+    assert own.coded_now(b"x" * 100_000, "gzip") is None
     assert await own.coded(first, "gzip") != await own.coded(second, "gzip")
     long = b"x" * 100_000
     assert len(await own.coded(long, "gzip")) < 1000

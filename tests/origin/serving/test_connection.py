@@ -15,6 +15,29 @@ from origin.serving.forwarded import TrustedProxies
 from tests.stories.gateway import connected
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+FAST = b"GET /fast HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+class Lane:
+    """A fast lane for one request, which notes what it is told."""
+
+    def __init__(self) -> None:
+        self.asked: list[bytes] = []
+        self.learnt: list[bytes] = []
+        self.peers: list[str | None] = []
+
+    def visitor(self, remote: str | None, protocol: object, *, secure: bool) -> str:
+        self.peers.append(remote)
+        return "visitor"
+
+    def answer(self, data: bytes, start: int, visitor: object) -> tuple[tuple[bytes, ...], int] | None:
+        self.asked.append(data[start:])
+        if not data.startswith(FAST, start):
+            return None
+        return (b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n", b"fast"), start + len(FAST)
+
+    def learn(self, data: bytes, message: object) -> None:
+        self.learnt.append(data)
 
 
 @contextlib.asynccontextmanager
@@ -25,6 +48,7 @@ async def serving(
     max_connections: int = 10,
     fault: Exception | None = None,
     load_balancers: TrustedProxies | None = None,
+    lane: Lane | None = None,
 ) -> AsyncIterator[int]:
     async def handler(request: web.BaseRequest) -> web.StreamResponse:
         if fault is not None:
@@ -37,6 +61,7 @@ async def serving(
         header_seconds=header_seconds,
         max_connections=max_connections,
         load_balancers=load_balancers,
+        lane=lane,
     )
     server = await asyncio.get_running_loop().create_server(public, "127.0.0.1", 0)
     try:
@@ -159,3 +184,56 @@ async def test_nobody_else_may_say_so() -> None:
     async with serving(load_balancers=elsewhere) as port, connected(port) as wire:
         await wire.send(PROXY + REQUEST)
         assert (await wire.answer()).status == 400
+
+
+async def test_a_lane_is_asked_first_and_what_it_leaves_is_aiohttps() -> None:
+    lane = Lane()
+    async with serving(lane=lane) as port, connected(port) as wire:
+        await wire.send(FAST + FAST + REQUEST + FAST)
+        bodies = [(await wire.answer()).body for _ in range(4)]
+        await wire.send(FAST)
+        assert (await wire.answer()).body == b"fast"
+    # What came behind a request of aiohttp's is aiohttp's too: answers keep their order.
+    assert bodies == [b"fast", b"fast", b"ok", b"ok"]
+    assert lane.asked == [FAST + FAST + REQUEST + FAST, FAST + REQUEST + FAST, REQUEST + FAST, FAST]
+    assert lane.peers == ["127.0.0.1"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "learnt"),
+    [
+        ([REQUEST], [REQUEST]),
+        ([REQUEST + REQUEST], []),
+        ([REQUEST[:-1], REQUEST[-1:]], []),
+        ([REQUEST[:-2] + b"Content-Length: 2\r\n\r\n", b"ab"], []),
+        ([REQUEST[:-2] + b"Content-Length: 4\r\n\r\n\r\n\r\n"], []),
+        ([REQUEST[:-2] + b"Transfer-Encoding: chunked\r\n\r\n", b"0\r\n\r\n"], []),
+    ],
+)
+async def test_it_learns_from_whole_requests_without_a_body(sent: list[bytes], learnt: list[bytes]) -> None:
+    lane = Lane()
+    async with serving(lane=lane) as port, connected(port) as wire:
+        for data in sent:
+            await wire.send(data)
+            await asyncio.sleep(0.02)
+        assert (await wire.answer()).body == b"ok"
+    assert lane.learnt == learnt
+
+
+async def test_it_is_not_asked_about_the_middle_of_a_request() -> None:
+    """A body that reads like a request is none."""
+    lane = Lane()
+    async with serving(lane=lane) as port, connected(port) as wire:
+        await wire.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(FAST))
+        await asyncio.sleep(0.05)
+        await wire.send(FAST)
+        assert (await wire.answer()).body == b"ok"
+    assert FAST not in lane.asked
+
+
+async def test_after_a_close_it_is_not_asked_again() -> None:
+    lane = Lane()
+    async with serving(lane=lane) as port, connected(port) as wire:
+        await wire.send(REQUEST[:-2] + b"Connection: close\r\n\r\n" + FAST)
+        assert (await wire.rest()).count(b"HTTP/1.") == 1
+    assert len(lane.asked) == 1

@@ -12,7 +12,7 @@ from origin.media.kinds import Kind
 from origin.serving.exchange import Exchange
 from origin.serving.observe import Observer
 from origin.serving.send import Delivery
-from origin.telemetry.access_log import AccessLog
+from origin.telemetry.access_log import AccessLog, AccessRecord
 from origin.telemetry.metrics import Metrics, Vocabulary
 from origin.telemetry.redaction import redactor
 
@@ -52,3 +52,20 @@ def test_a_proof_of_an_edge_is_counted() -> None:
     Observer(metrics, None).proved("/vod", "replayed")
     labels = {"mount": "/vod", "result": "replayed"}
     assert metrics.registry.get_sample_value("headgate_edge_proofs_total", labels) == 1
+
+
+@pytest.mark.parametrize("is_logged", [True, False])
+async def test_requests_that_are_alike_are_counted_and_logged_each(is_logged: bool) -> None:
+    metrics, sink = Metrics(Vocabulary(mounts={"/vod"}), "1"), io.BytesIO()
+    log = AccessLog(sink, redactor(frozenset({"token"})), metrics.access_log_dropped) if is_logged else None
+    observer = Observer(metrics, log)
+    record = AccessRecord(0.0, 0, "GET", "/", 200, 0, mount="/vod", kind="segment")
+    alike = observer.alike(record, Kind.SEGMENT)
+    for number in range(3):
+        observer.served(alike, 1.0, 0.001, b"/vod/a.ts", 7, b"id-%d" % number)
+    if log is not None:
+        await asyncio.to_thread(log.close)
+    lines = [msgspec.json.decode(line) for line in sink.getvalue().splitlines()]
+    assert [line["headgate.request_id"] for line in lines] == (["id-0", "id-1", "id-2"] if is_logged else [])
+    labels = {"mount": "/vod", "kind": "segment"}
+    assert metrics.registry.get_sample_value("headgate_sent_bytes_total", labels) == 21

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import select
 import threading
 from dataclasses import replace
 
@@ -12,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from origin.telemetry.access_log import AccessLog, AccessRecord, line, pieces
+from origin.telemetry.access_log import AccessLog, AccessRecord, LineForm, line
 from origin.telemetry.redaction import redactor
 
 REDACTOR = redactor(frozenset({"token"}))
@@ -158,11 +157,41 @@ def test_a_closed_log_drops() -> None:
     assert dropped.lines == 1
 
 
-def test_lines_leave_whole_and_in_pieces_that_a_pipe_takes_at_once() -> None:
-    lines = [bytes([65 + number % 26]) * (number * 37 % 900) + b"\n" for number in range(200)]
-    lines.insert(50, b"x" * 3 * select.PIPE_BUF + b"\n")  # longer than that: alone
-    made = list(pieces(iter(lines)))
-    assert [line for piece in made for line in piece] == lines
-    assert all(sum(map(len, piece)) <= select.PIPE_BUF or len(piece) == 1 for piece in made)
-    assert len(made) < len(lines) / 4
-    assert list(pieces([])) == []
+@given(
+    st.floats(0, 4e9),
+    st.integers(0, 10**12),
+    st.integers(0, 10**12),
+    st.from_regex(r"/[a-z0-9/._-]{0,40}(\?token=\[redacted\])?", fullmatch=True),
+    st.text(max_size=20),
+    st.sampled_from(["", "hit"]),
+)
+def test_a_filled_form_is_the_line(time: float, sent: int, duration: int, shown: str, agent: str, cache: str) -> None:
+    request_id = "00ff00ff00ff00ff"
+    form = LineForm(replace(RECORD, user_agent=agent, cache=cache), REDACTOR)
+    whole = replace(
+        RECORD,
+        time=time,
+        target=shown,
+        sent_bytes=sent,
+        duration_ns=duration,
+        user_agent=agent,
+        cache=cache,
+        request_id=request_id,
+    )
+    assert form.filled(time, shown.encode(), sent, duration, request_id.encode()) == line(whole, REDACTOR)
+
+
+def test_lines_of_forms_are_written_among_the_others() -> None:
+    sink = io.BytesIO()
+    dropped: list[int] = []
+    log = AccessLog(sink, REDACTOR, dropped.append)
+    form = log.form(RECORD)
+    log.write(RECORD)
+    log.put(form.filled(1.0, b"/a", 1, 2, b"r"))
+    assert log.close()
+    log.put(b"too late")
+    assert [json.loads(each)["url.path"] for each in sink.getvalue().splitlines()] == [
+        "/vod/a.m3u8?token=[redacted]",
+        "/a",
+    ]
+    assert dropped == [1]

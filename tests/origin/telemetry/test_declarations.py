@@ -55,6 +55,7 @@ VALUES: dict[str, set[str]] = {
     "state": set(BreakerState),
     "dialect": set(DIALECTS) | UNKNOWN,
     "ring": {"main"},
+    "generation": {"0", "1", "2"},
     "headgate_token_decisions_total reason": {"ok", *Reason},
     "headgate_manifests_refused_total reason": set(REASONS),
     "headgate_l2_operations_total operation": set(SharedOperation),
@@ -84,7 +85,7 @@ VALUES: dict[str, set[str]] = {
 def test_names_are_ours_unique_and_in_base_units() -> None:
     names = [metric.name for metric in DECLARATIONS]
     assert len(set(names)) == len(names)
-    assert all(name.startswith("headgate_") for name in names)
+    assert all(name.startswith(("headgate_", "python_gc_")) for name in names)
     for metric in DECLARATIONS:
         assert metric.name.endswith("_total") == (metric.type is MetricType.COUNTER)
         # Every histogram is of durations, a gauge may be of one too, such as an age, and no counter is.

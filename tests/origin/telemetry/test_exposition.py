@@ -5,16 +5,19 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from origin.telemetry.declarations import Declaration, MetricType
 from origin.telemetry.exposition import render
+from origin.telemetry.series import Families
 
 
 def registry() -> CollectorRegistry:
-    made = CollectorRegistry()
-    Counter("headgate_things_total", "Things.", registry=made).inc(3)
+    made, families = CollectorRegistry(), Families()
+    made.register(families)
+    families.counter(Declaration("headgate_things_total", MetricType.COUNTER, "Things.")).labels().inc(3)
     return made
 
 

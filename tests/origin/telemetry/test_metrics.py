@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import platform
 from http import HTTPStatus
+from threading import Thread
 
 import pytest
 from hypothesis import given
@@ -164,7 +166,10 @@ def test_no_text_from_outside_becomes_a_label(text: str, status: int) -> None:
     ours = [metric for metric in counted.registry.collect() if not metric.name.startswith(PROCESS_FAMILIES)]
     samples = [sample for metric in ours for sample in metric.samples]
     used = {
-        label for sample in samples for name, label in sample.labels.items() if name not in {"le", "version", "python"}
+        label
+        for sample in samples
+        for name, label in sample.labels.items()
+        if name not in {"le", "version", "python", "generation"}
     }
     assert used <= allowed
 
@@ -175,3 +180,27 @@ def test_proofs_of_edges_are_counted_by_mount_and_result() -> None:
     counted.edge_proof("/vod", "made up")
     for result in ("ok", UNKNOWN):
         assert value(counted, "headgate_edge_proofs_total", mount="/vod", result=result) == 1
+
+
+def test_garbage_is_counted_since_the_start_of_the_process() -> None:
+    counted = metrics()
+    gc.collect()
+    counted.collected_garbage()
+    counted.collected_garbage()
+    collections = value(counted, "python_gc_collections_total", generation="2")
+    assert collections == gc.get_stats()[2]["collections"] >= 1
+
+
+def test_lines_are_dropped_in_any_thread() -> None:
+    counted = metrics()
+
+    def drop() -> None:
+        for _ in range(1000):
+            counted.access_log_dropped(1)
+
+    threads = [Thread(target=drop) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert value(counted, "headgate_access_log_dropped_total") == 4000

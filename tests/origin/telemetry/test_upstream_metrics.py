@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry
-
 from cache.disk.outcome import DiskEvent
 from cache.fleet.record import FleetEvent
 from cache.outcome import Outcome
+from origin.telemetry.series import Families
 from origin.telemetry.upstream_metrics import UNKNOWN, UpstreamMetrics, UpstreamVocabulary
 
 WORDS = UpstreamVocabulary(
@@ -24,16 +23,16 @@ class Counted:
     """Metrics, and how to read them."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        self.metrics = UpstreamMetrics(self.registry, WORDS)
+        self.families = Families()
+        self.metrics = UpstreamMetrics(self.families, WORDS)
 
     def values(self) -> dict[tuple[str, tuple[str, ...]], float]:
         """Everything that is not zero."""
         return {
             (sample.name.removeprefix("headgate_"), tuple(sample.labels.values())): sample.value
-            for family in self.registry.collect()
+            for family in self.families.collect()
             for sample in family.samples
-            if sample.value and not sample.name.endswith(("_created", "_bucket"))
+            if sample.value and not sample.name.endswith("_bucket")
         }
 
 
