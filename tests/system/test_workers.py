@@ -52,6 +52,11 @@ def told(gateway: Gateway, words: str) -> int:
     return gateway.stderr.read_text().count(words)
 
 
+def counted(gateway: Gateway) -> float:
+    """Requests for the segment, as any worker's metrics have it."""
+    return gateway.metric("headgate_requests_total", mount="/open", code="200")
+
+
 def reload(gateway: Gateway) -> set[int]:
     """Reload, wait until the old workers have gone, and give the new ones."""
     before, done = workers_of(gateway), told(gateway, "reloaded:")
@@ -70,6 +75,8 @@ def test_a_reload_under_load_fails_no_request(site: Path) -> None:
                 seen.append(reload(gateway))
                 running.advance(100)
         assert running.failures == []
+        # Those who have gone have not taken their counts with them.
+        wait_until(lambda: counted(gateway) == running.answered, "all that was answered is counted")
         assert running.reconnected > 0  # somebody was on a connection that went
         assert all(len(each) == 2 for each in seen)
         assert len(set.union(*seen)) == 6
@@ -91,6 +98,7 @@ def test_killed_workers_cost_only_what_they_were_answering(site: Path) -> None:
             running.advance(100)
         # A player loses at most the request that it was waiting for; all of them could hang on the one that was killed.
         assert len(running.failures) <= players * rounds
+        assert abs(counted(gateway) - running.answered) <= players * (rounds + 1)
         assert gateway.end() == 0
 
 

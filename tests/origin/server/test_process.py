@@ -75,6 +75,22 @@ async def test_what_comes_on_an_idle_connection_is_answered_for_the_last_time(tm
             assert await wire.ended()
 
 
+async def test_so_is_what_the_fast_lane_would_answer(tmp_path: Path) -> None:
+    orders = Orders()
+    async with (
+        gateway_that_ends(tmp_path, PATIENCE, orders) as (gateway, _),
+        connected(gateway.where.public_port) as wire,
+    ):
+        gateway.put("a/2.m4s", b"hot")
+        for _ in range(5):
+            assert "connection" not in await wire.ask("/open/a/2.m4s")
+        orders.stop()
+        await refuses(gateway.where.public_port)
+        answer = await wire.ask("/open/a/2.m4s")
+        assert (answer.status, answer.body, answer["connection"]) == (200, b"hot", "close")
+        assert await wire.ended()
+
+
 async def test_the_last_of_pipelined_requests_is_the_last(tmp_path: Path) -> None:
     orders = Orders()
     async with (
