@@ -301,7 +301,10 @@ class ConnectionServer(web.Server):
         await asyncio.sleep(min(_SETTLE_SECONDS, seconds))  # what was accepted becomes a connection
         while self._connections and not hurry.is_set() and self._loop.time() < deadline:  # noqa: ASYNC110  # see above
             await asyncio.sleep(_LOOK_SECONDS)
+        left = list(self._connections.values())
         await self.shutdown(_CUT_SECONDS)
+        for transport in left:  # closing waits for as long as a reader takes, which may be for ever
+            transport.abort()
 
     def _request(
         self,

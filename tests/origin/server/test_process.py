@@ -91,6 +91,22 @@ async def test_so_is_what_the_fast_lane_would_answer(tmp_path: Path) -> None:
         assert await wire.ended()
 
 
+async def test_who_does_not_read_is_not_waited_for(tmp_path: Path) -> None:
+    orders = Orders()
+    async with (
+        gateway_that_ends(tmp_path, 0.2, orders) as (gateway, task),
+        connected(gateway.where.public_port) as wire,
+    ):
+        large = LONG[: 16 * 1024 * 1024]  # more than the kernel's buffers hold
+        gateway.put("a/2.m4s", large)
+        for _ in range(4):
+            assert (await wire.ask("/open/a/2.m4s")).body == large
+        await wire.send(b"GET /open/a/2.m4s HTTP/1.1\r\nHost: cdn.example\r\n\r\n")
+        await wire.head()
+        orders.stop()
+        await task
+
+
 async def test_the_last_of_pipelined_requests_is_the_last(tmp_path: Path) -> None:
     orders = Orders()
     async with (
