@@ -112,7 +112,7 @@ class Lane:
         is_open = known.grant is None
         ready = self._playlists.answer(route, head, hit, goes, visitor.place, now, is_open=is_open)
         if ready is not None:
-            self._playlists.took(hit)
+            self._playlists.took(route, hit)
         return ready, goes.onward.session_id
 
     def _written(

@@ -130,7 +130,7 @@ async def test_age_is_told_to_the_second() -> None:
         stand.clock.advance(0.6)
     assert [block.count(b"Age: 0\r\n") for block in seen] == [1, 1, 0]
     assert b"ttl=8" in seen[2]
-    stand.playlists.took(hit)
+    stand.playlists.took(stand.route, hit)
 
 
 @pytest.mark.parametrize("onward", [ONWARD, None])
