@@ -51,7 +51,7 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
-class _Descriptor:
+class Descriptor:
     """As much of a file object as `loop.sendfile` asks for; it must not own (and so close) the descriptor."""
 
     number: int
@@ -120,7 +120,7 @@ async def _send_bytes(
         delivery.body_bytes = 0 if data is None else len(data)
         delivery.is_complete = True
     except OSError as error:
-        _abort(request.transport, error)
+        abort(request.transport, error)
     return delivery
 
 
@@ -136,10 +136,10 @@ async def _send_long(request: web.BaseRequest, reply: Reply) -> Delivery:
         await response.write_eof()
         delivery.is_complete = True
     except (StoreError, OSError) as error:
-        _abort(transport, error)
+        abort(transport, error)
     except BaseException:
         # Cancelled, or a defect. The transport may still read from the descriptor: it must be gone first.
-        _abort(transport)
+        abort(transport)
         raise
     return delivery
 
@@ -193,7 +193,7 @@ async def _sendfile(transport: asyncio.Transport | None, content: Content, windo
         return False
     if transport is None or transport.is_closing():
         raise ConnectionResetError("connection lost")
-    file = cast("IO[bytes]", _Descriptor(descriptor))
+    file = cast("IO[bytes]", Descriptor(descriptor))
     loop = asyncio.get_running_loop()
     try:
         sent = cast(
@@ -247,7 +247,7 @@ def wire_headers(reply: Reply, length: int | None) -> CIMultiDict[str]:
     return headers
 
 
-def _abort(transport: asyncio.Transport | None, error: Exception | None = None) -> None:
+def abort(transport: asyncio.Transport | None, error: Exception | None = None) -> None:
     """Reset the connection, so that nobody takes what was sent for the whole."""
     if error is not None and not isinstance(error, ConnectionError):
         _log.warning("body not finished: %s", str(error))  # the error itself would hold on to what was sent
