@@ -1,0 +1,222 @@
+"""Who is compared: how each server is started, as its own users would in production, and what it is asked for."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+
+from benchmarks.load.fixtures import (
+    SECURE_LINK_SECRET,
+    Fixtures,
+    Link,
+    open_link,
+    plain_link,
+    secure_link,
+    token_link,
+)
+from benchmarks.load.headgate import fill, has_lane, headgate_command, lacking
+from benchmarks.load.loader import compile_c
+from benchmarks.load.rows import Row, Site
+from benchmarks.running import free_port
+
+PEERS = Path(__file__).parent / "peers"
+HEADGATE, LANE_OFF, NGINX, VARNISH = "Headgate", "Headgate, lane off", "nginx secure_link", "Varnish"
+FILE_RESPONSE, FILE_RESPONSE_UVLOOP = "aiohttp FileResponse", "aiohttp FileResponse, uvloop"
+STARLETTE, GRANIAN = "Starlette + uvicorn", "Starlette + granian"
+SENDFILE, WRITE = "bare sendfile", "bare write"
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a server is to be started with."""
+
+    port: int
+    behind: int  # the port of what runs behind it
+    workdir: Path
+    site: Site
+
+    @property
+    def workers(self) -> int:
+        """How many processes do the work."""
+        return 2 if self.site is Site.WORKERS else 1
+
+
+Command = Callable[[Start], list[str]]
+
+
+def _always(_: object) -> str:
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """One server."""
+
+    name: str
+    command: Command
+    signed: Link
+    unsigned: Link
+    lacks: Callable[[Site], str] = _always  # why it cannot be set up like this, or nothing
+    skips: Callable[[Row], str] = _always  # why it takes no part in a row, or nothing
+    behind: Command | None = None  # what has to run behind it, which is not measured
+    is_python: bool = False  # and somebody else's
+    rewrites: bool = False  # its playlists are to carry the viewer's token in every URI
+
+
+def contenders(fixtures: Fixtures) -> tuple[list[Contender], dict[str, str]]:
+    """Everybody who can be had here, and why others cannot."""
+    found = [*_headgates(fixtures), *_nginxes(fixtures), *_varnishes(fixtures), *_pythons(fixtures), *_bare(fixtures)]
+    here = {one.name for one in found}
+    reasons = {
+        LANE_OFF: "this Headgate has no fast lane",
+        NGINX: "nginx is not installed",
+        VARNISH: "varnishd, varnishncsa or nginx is not installed",
+        GRANIAN: "granian is not installed",
+    }
+    return found, {name: why for name, why in reasons.items() if name not in here}
+
+
+def _headgates(fixtures: Fixtures) -> list[Contender]:
+    link = token_link(fixtures.key)
+    kinds: dict[str, dict[str, str]] = {HEADGATE: {}}
+    if has_lane():
+        kinds[LANE_OFF] = {"fast_lane": "false"}
+
+    def command(server: dict[str, str], start: Start) -> list[str]:
+        return headgate_command(fixtures, server, start.site, port=start.port, admin=free_port(), workdir=start.workdir)
+
+    return [
+        Contender(name, partial(command, server), link, open_link, lacks=lacking, rewrites=True)
+        for name, server in kinds.items()
+    ]
+
+
+def _nginxes(fixtures: Fixtures) -> list[Contender]:
+    if not shutil.which("nginx"):
+        return []
+    return [Contender(NGINX, partial(_nginx, fixtures), secure_link, open_link)]
+
+
+def _nginx(fixtures: Fixtures, start: Start) -> list[str]:
+    certificate = (
+        f"ssl_certificate {fixtures.certificate};\n    ssl_certificate_key {fixtures.private_key};\n"
+        "    ssl_protocols TLSv1.2 TLSv1.3;\n    ssl_session_cache shared:sessions:10m;"
+    )
+    is_tls = start.site is Site.TLS
+    values = {
+        "USER": _nginx_user(),
+        "WORKERS": start.workers,
+        "PORT": start.port,
+        "WORKDIR": start.workdir,
+        "SITE": fixtures.site,
+        "MEDIA": fixtures.media,
+        "SECRET": SECURE_LINK_SECRET,
+        "SSL": certificate if is_tls else "",
+        "LISTEN": "ssl" if is_tls else "",
+    }
+    config = fill(PEERS / "nginx.conf", start.workdir, **values)
+    return ["nginx", "-c", str(config), "-p", str(start.workdir)]
+
+
+def _nginx_user() -> str:
+    """Started by root, its worker would be another user, who may not read the temporary folder."""
+    return "user root;" if os.geteuid() == 0 else ""
+
+
+# Varnish writes no access log; a second program reads its shared memory and does.
+_VARNISH = """\
+varnishd -F -j none -n "$1/varnish" -a "127.0.0.1:$2" -f "$1/varnish.vcl" -s malloc,256M -T none &
+server=$!
+trap 'kill "$server" "$log" 2>/dev/null; wait "$server"; exit 0' TERM INT
+varnishncsa -t 15 -n "$1/varnish" -w "$1/varnish-access.log" &
+log=$!
+wait "$server"
+"""
+
+
+def _varnishes(fixtures: Fixtures) -> list[Contender]:
+    if not all(shutil.which(program) for program in ("varnishd", "varnishncsa", "nginx")):
+        return []
+
+    def origin(start: Start) -> list[str]:
+        values = {
+            "USER": _nginx_user(),
+            "PORT": start.behind,
+            "WORKDIR": start.workdir,
+            "SITE": fixtures.site,
+        }
+        config = fill(PEERS / "nginx_origin.conf", start.workdir, **values)
+        return ["nginx", "-c", str(config), "-p", str(start.workdir)]
+
+    def command(start: Start) -> list[str]:
+        fill(PEERS / "varnish.vcl", start.workdir, ORIGIN=start.behind)
+        return ["sh", "-c", _VARNISH, "varnish", str(start.workdir), str(start.port)]
+
+    def lacks(site: Site) -> str:
+        return "" if site is Site.PLAIN else "Varnish speaks no TLS, and its threads are not workers"
+
+    return [Contender(VARNISH, command, plain_link, plain_link, lacks=lacks, behind=origin)]
+
+
+def _pythons(fixtures: Fixtures) -> list[Contender]:
+    def alone(site: Site) -> str:
+        return "one process by itself" if site is Site.WORKERS else ""
+
+    def aiohttp(loop: str, start: Start) -> list[str]:
+        script, log = str(PEERS / "file_response.py"), str(start.workdir / "access.log")
+        tls = ["--tls", str(fixtures.certificate), str(fixtures.private_key)] if start.site is Site.TLS else []
+        return [sys.executable, script, str(fixtures.site), str(start.port), loop, log, *tls]
+
+    def uvicorn(start: Start) -> list[str]:
+        tls = [f"--ssl-certfile={fixtures.certificate}", f"--ssl-keyfile={fixtures.private_key}"]
+        options = ["--loop=uvloop", "--http=httptools", "--timeout-keep-alive=75", "--backlog=4096"]
+        return _starlette(fixtures, start, "uvicorn", [*options, *(tls if start.site is Site.TLS else [])])
+
+    def granian(start: Start) -> list[str]:
+        tls = [f"--ssl-certificate={fixtures.certificate}", f"--ssl-keyfile={fixtures.private_key}"]
+        options = ["--interface=asgi", "--loop=uvloop", "--access-log", "--backlog=4096", "--backpressure=2048"]
+        return _starlette(fixtures, start, "granian", [*options, *(tls if start.site is Site.TLS else [])])
+
+    found = [
+        Contender(FILE_RESPONSE, partial(aiohttp, "asyncio"), plain_link, plain_link, lacks=alone, is_python=True),
+        Contender(
+            FILE_RESPONSE_UVLOOP, partial(aiohttp, "uvloop"), plain_link, plain_link, lacks=alone, is_python=True
+        ),
+        Contender(STARLETTE, uvicorn, plain_link, plain_link, is_python=True),
+    ]
+    if find_spec("granian"):
+        found.append(Contender(GRANIAN, granian, plain_link, plain_link, is_python=True))
+    return found
+
+
+def _starlette(fixtures: Fixtures, start: Start, server: str, options: list[str]) -> list[str]:
+    return [
+        *("env", f"SITE={fixtures.site}", f"PYTHONPATH={PEERS}", sys.executable, "-m", server),
+        *("--host=127.0.0.1", f"--port={start.port}", f"--workers={start.workers}"),
+        *(*options, "starlette_files:app"),
+    ]
+
+
+def _bare(fixtures: Fixtures) -> list[Contender]:
+    """A loop that sends and does nothing else: what the machine can do at all."""
+
+    def command(way: str, start: Start) -> list[str]:
+        program = compile_c(PEERS / "bare.c", start.workdir / "bare")
+        return [str(program), str(start.port), str(fixtures.site), way]
+
+    def lacks(site: Site) -> str:
+        return "" if site is Site.PLAIN else "one process without TLS"
+
+    def skips(row: Row) -> str:
+        return "" if row.body_bytes and row.is_segment else "it only sends files"
+
+    return [
+        Contender(name, partial(command, way), plain_link, plain_link, lacks=lacks, skips=skips)
+        for name, way in ((SENDFILE, "sendfile"), (WRITE, "write"))
+    ]
