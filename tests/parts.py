@@ -71,6 +71,14 @@ def _in_module(module: str, *paths: str) -> Callable[[], Path | None]:
     return find
 
 
+def _nginx_module(name: str) -> Callable[[], Path | None]:
+    """Looks for a module of nginx, where Debian puts them, here and on the machine."""
+    return lambda: next(
+        (found for root in (FOLDER / "root", Path("/")) if (found := root / "usr/lib/nginx/modules" / name).exists()),
+        None,
+    )
+
+
 def _peers() -> Path | None:
     """The folder of peers, where the installed ones are the locked ones."""
     kept = [PEERS / file.name for file in _PEER_FILES]
@@ -84,6 +92,7 @@ PARTS: dict[str, Part] = {
     "redis-server": Part(("redis-server",), "usr/bin/redis-server"),
     "chromium": Part(("chromium", "fonts-liberation"), "usr/lib/chromium/chromium"),
     "nginx": Part(("nginx",), "usr/sbin/nginx", version=("-v",)),
+    "njs": Part(("libnginx-mod-http-js",), wheel=_nginx_module("ngx_http_js_module.so"), version=()),
     "trafficserver": Part(("trafficserver", "trafficserver-experimental-plugins"), "usr/bin/traffic_server"),
     "varnishd": Part(("varnish",), "usr/sbin/varnishd", version=("-V",)),
     "varnishncsa": Part(("varnish",), "usr/bin/varnishncsa", version=("-V",)),
@@ -115,7 +124,7 @@ def version_of(name: str) -> str:
     if program is None:
         return "missing"
     if not PARTS[name].version:
-        return "as locked"
+        return "as packaged" if PARTS[name].packages else "as locked"
     node = find_part("node")  # npm is a script that looks for it
     path = os.pathsep.join((str(node.parent) if node else "", os.environ.get("PATH", os.defpath)))
     said = subprocess.run(

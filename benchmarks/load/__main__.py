@@ -32,7 +32,7 @@ def main() -> int:
     plan = Plan(
         arguments.rounds,
         arguments.seconds,
-        arguments.paced_rounds,
+        not arguments.few_latencies,
         arguments.warmup,
         arguments.again,
         arguments.idle,
@@ -69,7 +69,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--row", action="append", default=[], help=f"a row, or a part of rows' names; {more}")
     parser.add_argument("--only", action="append", default=[], help=f"a contender, or a part of names; {more}")
     parser.add_argument("--rounds", type=int, help="runs of every row on every contender")
-    parser.add_argument("--paced-rounds", type=int, help="rounds in which Python peers are asked at 70 % too")
+    parser.add_argument("--few-latencies", action="store_true", help="only of those that are held against each other")
     parser.add_argument("--seconds", type=float, help="length of one run")
     parser.add_argument("--warmup", type=float, default=3.0, help="seconds at most until every token was seen once")
     parser.add_argument("--again", type=int, default=12, help="disturbed runs that are repeated, in all")
@@ -77,10 +77,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="a look in four minutes instead of a measurement")
     parser.add_argument("--out", default="benchmarks/results/load.json", help="where the raw results go")
     arguments = parser.parse_args()
-    rounds, seconds = (1, 1.0) if arguments.quick else (3, 2.0)
+    rounds, seconds = (1, 1.0) if arguments.quick else (3, 1.5)
     arguments.rounds = arguments.rounds or rounds
     arguments.seconds = arguments.seconds or seconds
-    arguments.paced_rounds = 1 if arguments.paced_rounds is None else arguments.paced_rounds
     return arguments
 
 

@@ -6,13 +6,12 @@ import statistics
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from benchmarks.load.contenders import FILE_RESPONSE, FILE_RESPONSE_UVLOOP, GRANIAN, HEADGATE, NGINX, STARLETTE
+from benchmarks.load.contenders import FILE_RESPONSE, HEADGATE, NGINX, PYTHONS, STARLETTE
 from benchmarks.load.results import Results, Run
 
 Figure = Callable[[Run], float]
 SEGMENTS = ("200 KB segment", "1 MB segment", "4 MB segment")
 BODIES = (*SEGMENTS, "64 KB range of 100 MB", "mix", "cold library")
-PYTHONS = (FILE_RESPONSE, FILE_RESPONSE_UVLOOP, STARLETTE, GRANIAN)
 IDLE_KB = 12.0
 NOISE = 0.1  # a miss by less than this may be chance
 

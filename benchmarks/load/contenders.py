@@ -7,14 +7,15 @@ import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.load.fixtures import (
     SECURE_LINK_SECRET,
     Fixtures,
     Link,
+    jwt_link,
     open_link,
     plain_link,
     secure_link,
@@ -26,10 +27,15 @@ from benchmarks.load.rows import Row, Site
 from benchmarks.running import free_port
 
 PEERS = Path(__file__).parent / "peers"
-HEADGATE, LANE_OFF, NGINX, VARNISH = "Headgate", "Headgate, lane off", "nginx secure_link", "Varnish"
+HEADGATE, LANE_OFF = "Headgate", "Headgate, lane off"
+NGINX, NJS, VARNISH = "nginx secure_link", "nginx njs", "Varnish"
 FILE_RESPONSE, FILE_RESPONSE_UVLOOP = "aiohttp FileResponse", "aiohttp FileResponse, uvloop"
 STARLETTE, GRANIAN = "Starlette + uvicorn", "Starlette + granian"
 SENDFILE, WRITE = "bare sendfile", "bare write"
+PYTHONS = (FILE_RESPONSE, FILE_RESPONSE_UVLOOP, STARLETTE, GRANIAN)
+
+JWT_SECRET = "the secret of a benchmark, long enough"
+_MODULES = (Path(__file__).parents[2] / ".parts" / "root", Path("/"))  # below which nginx's modules may lie
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,15 @@ class Start:
 Command = Callable[[Start], list[str]]
 
 
-def _always(_: object) -> str:
+class Paced(Enum):
+    """In which rounds latencies are taken, at 70 % of what the server can do."""
+
+    ALWAYS = "in each"
+    ONCE = "in the first"
+    NEVER = "in none"
+
+
+def _never(_: object) -> str:
     return ""
 
 
@@ -62,10 +76,11 @@ class Contender:
     command: Command
     signed: Link
     unsigned: Link
-    lacks: Callable[[Site], str] = _always  # why it cannot be set up like this, or nothing
-    skips: Callable[[Row], str] = _always  # why it takes no part in a row, or nothing
+    lacks: Callable[[Site], str] = _never  # why it cannot be set up like this, or nothing
+    skips: Callable[[Row], str] = _never  # why it takes no part in a row, or nothing
     behind: Command | None = None  # what has to run behind it, which is not measured
-    is_python: bool = False  # and somebody else's
+    paced: Paced = Paced.ALWAYS
+    remembers: bool = False  # tokens that it has seen, so it is warmed by all of them
     rewrites: bool = False  # its playlists are to carry the viewer's token in every URI
 
 
@@ -76,8 +91,8 @@ def contenders(fixtures: Fixtures) -> tuple[list[Contender], dict[str, str]]:
     reasons = {
         LANE_OFF: "this Headgate has no fast lane",
         NGINX: "nginx is not installed",
+        NJS: "nginx or its module for JavaScript is not installed",
         VARNISH: "varnishd, varnishncsa or nginx is not installed",
-        GRANIAN: "granian is not installed",
     }
     return found, {name: why for name, why in reasons.items() if name not in here}
 
@@ -91,8 +106,9 @@ def _headgates(fixtures: Fixtures) -> list[Contender]:
     def command(server: dict[str, str], start: Start) -> list[str]:
         return headgate_command(fixtures, server, start.site, port=start.port, admin=free_port(), workdir=start.workdir)
 
+    ours = partial(Contender, signed=link, unsigned=open_link, lacks=lacking, remembers=True, rewrites=True)
     return [
-        Contender(name, partial(command, server), link, open_link, lacks=lacking, rewrites=True)
+        ours(name, partial(command, server), paced=Paced.ALWAYS if name == HEADGATE else Paced.ONCE)
         for name, server in kinds.items()
     ]
 
@@ -100,7 +116,36 @@ def _headgates(fixtures: Fixtures) -> list[Contender]:
 def _nginxes(fixtures: Fixtures) -> list[Contender]:
     if not shutil.which("nginx"):
         return []
-    return [Contender(NGINX, partial(_nginx, fixtures), secure_link, open_link)]
+    found = [Contender(NGINX, partial(_nginx, fixtures), secure_link, open_link)]
+    places = [root / "usr/lib/nginx/modules/ngx_http_js_module.so" for root in _MODULES]
+    if module := next((place for place in places if place.exists()), None):
+        command = partial(_njs, fixtures, module)
+        link = jwt_link(JWT_SECRET)
+        found.append(Contender(NJS, command, link, open_link, lacks=_only_plain, skips=_few_rows))
+    return found
+
+
+def _only_plain(site: Site) -> str:
+    return "" if site is Site.PLAIN else "measured with one worker only"
+
+
+def _few_rows(row: Row) -> str:
+    return "" if row.name in {"signed playlist", "200 KB segment", "mix"} else "its tokens cost the same as elsewhere"
+
+
+def _njs(fixtures: Fixtures, module: Path, start: Start) -> list[str]:
+    values = {
+        "NJS": module,
+        "USER": _nginx_user(),
+        "PORT": start.port,
+        "WORKDIR": start.workdir,
+        "PEERS": PEERS,
+        "SITE": fixtures.site,
+        "MEDIA": fixtures.media,
+        "SECRET": f'"{JWT_SECRET}"',
+    }
+    config = fill(PEERS / "nginx_njs.conf", start.workdir, **values)
+    return ["nginx", "-c", str(config), "-p", str(start.workdir)]
 
 
 def _nginx(fixtures: Fixtures, start: Start) -> list[str]:
@@ -168,6 +213,9 @@ def _pythons(fixtures: Fixtures) -> list[Contender]:
     def alone(site: Site) -> str:
         return "one process by itself" if site is Site.WORKERS else ""
 
+    def only_plain(site: Site) -> str:
+        return "" if site is Site.PLAIN else "measured on asyncio's own loop there"
+
     def aiohttp(loop: str, start: Start) -> list[str]:
         script, log = str(PEERS / "file_response.py"), str(start.workdir / "access.log")
         tls = ["--tls", str(fixtures.certificate), str(fixtures.private_key)] if start.site is Site.TLS else []
@@ -183,16 +231,13 @@ def _pythons(fixtures: Fixtures) -> list[Contender]:
         options = ["--interface=asgi", "--loop=uvloop", "--access-log", "--backlog=4096", "--backpressure=2048"]
         return _starlette(fixtures, start, "granian", [*options, *(tls if start.site is Site.TLS else [])])
 
-    found = [
-        Contender(FILE_RESPONSE, partial(aiohttp, "asyncio"), plain_link, plain_link, lacks=alone, is_python=True),
-        Contender(
-            FILE_RESPONSE_UVLOOP, partial(aiohttp, "uvloop"), plain_link, plain_link, lacks=alone, is_python=True
-        ),
-        Contender(STARLETTE, uvicorn, plain_link, plain_link, is_python=True),
+    peer = partial(Contender, signed=plain_link, unsigned=plain_link, paced=Paced.ONCE)
+    return [
+        peer(FILE_RESPONSE, partial(aiohttp, "asyncio"), lacks=alone),
+        peer(FILE_RESPONSE_UVLOOP, partial(aiohttp, "uvloop"), lacks=only_plain),
+        peer(STARLETTE, uvicorn),
+        peer(GRANIAN, granian),
     ]
-    if find_spec("granian"):
-        found.append(Contender(GRANIAN, granian, plain_link, plain_link, is_python=True))
-    return found
 
 
 def _starlette(fixtures: Fixtures, start: Start, server: str, options: list[str]) -> list[str]:
@@ -210,13 +255,8 @@ def _bare(fixtures: Fixtures) -> list[Contender]:
         program = compile_c(PEERS / "bare.c", start.workdir / "bare")
         return [str(program), str(start.port), str(fixtures.site), way]
 
-    def lacks(site: Site) -> str:
-        return "" if site is Site.PLAIN else "one process without TLS"
-
     def skips(row: Row) -> str:
         return "" if row.body_bytes and row.is_segment else "it only sends files"
 
-    return [
-        Contender(name, partial(command, way), plain_link, plain_link, lacks=lacks, skips=skips)
-        for name, way in ((SENDFILE, "sendfile"), (WRITE, "write"))
-    ]
+    bare = partial(Contender, signed=plain_link, unsigned=plain_link, lacks=_only_plain, skips=skips, paced=Paced.NEVER)
+    return [bare(name, partial(command, way)) for name, way in ((SENDFILE, "sendfile"), (WRITE, "write"))]

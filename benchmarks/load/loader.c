@@ -454,10 +454,13 @@ static void load(double until, double once) {
     }
 }
 
-/* Requests that were intended within the window and have not ended are as late as they are by now. */
+/* Waits for what was intended within the window; what has not ended by then is as late as it is by now. */
 static void drain(double until) {
-    while (busy_count && seconds_now() < until) turn(until);
     double now = seconds_now();
+    for (; (busy_count || next_intended < end) && now < until; now = seconds_now()) {
+        start_what_is_due(now, end);
+        turn(until);
+    }
     for (int i = 0; i < want.connections; i++)
         if (pool[i].state >= SENDING && counts(pool[i].intended)) {
             late++;

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.load.contenders import Contender, Start
+from benchmarks.load.contenders import Contender, Paced, Start
 from benchmarks.load.fixtures import PLAYLIST_SEGMENTS, Fixtures
 from benchmarks.load.library import evict_library
 from benchmarks.load.loader import Asking, Loader
@@ -21,6 +21,7 @@ from benchmarks.load.rows import PLAYLIST, Row, Site
 from benchmarks.running import cpu_seconds, free_port, resident_megabytes, running
 
 PACE = 0.7  # of what a server can do: where latencies are taken
+_WARM_SECONDS = 0.3
 DISTURBED = 0.1  # the share of the processors from which on others have had a say
 
 
@@ -30,7 +31,7 @@ class Plan:
 
     rounds: int
     seconds: float
-    paced_rounds: int  # for everybody else's Python server; the others' latencies are taken in each round
+    paces_all: bool  # also those whose latencies are taken once
     warmup: float  # seconds at most, before each run at the limit
     again: int  # disturbed runs that are repeated, in all
     idle_connections: int
@@ -116,7 +117,8 @@ class Bench:
                 runs = found[one.contender.name]
                 runs.limit.append(self._run(row, one, loader, cpus, 0))
                 say(_line(number + 1, row, one, runs.limit[-1]))
-                if number < (self._plan.paced_rounds if one.contender.is_python else self._plan.rounds):
+                paced = one.contender.paced
+                if paced is Paced.ALWAYS or (paced is Paced.ONCE and number == 0 and self._plan.paces_all):
                     rate = max(runs.limit[-1].requests_per_second * PACE, 1)
                     runs.paced.append(self._run(row, one, loader, cpus, rate))
 
@@ -135,8 +137,7 @@ class Bench:
         asking = Asking(
             one.requests[row.name],
             self._plan.seconds,
-            # Every token is seen before anybody is timed; a library that is warm by then is not cold any more.
-            warmup=0 if row.evicts else self._plan.warmup if not rate else 0.2,
+            warmup=self._warmup(row, one.contender, rate),
             connections=row.connections if not rate else max(row.connections, 256),
             inflight=0 if rate else row.inflight,
             rate=rate,
@@ -153,6 +154,12 @@ class Bench:
             rss_mb=resident_megabytes(one.pid),
             rate=rate,
         )
+
+    def _warmup(self, row: Row, contender: Contender, rate: float) -> float:
+        """Every token is seen before anybody is timed; a library that is warm by then is not cold any more."""
+        if row.evicts:
+            return 0
+        return self._plan.warmup if contender.remembers and not rate else min(self._plan.warmup, _WARM_SECONDS)
 
     def measure_idle(self, contenders: Sequence[Contender], row: Row) -> None:
         """What each open connection costs that nobody uses; every server is young, with a heap of its own."""
