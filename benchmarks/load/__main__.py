@@ -21,6 +21,7 @@ from benchmarks.load.rows import ROWS
 from benchmarks.running import make_ready
 
 IDLE = "idle connections"
+KEPT = Path("benchmarks/results/load.json")
 
 
 def main() -> int:
@@ -40,15 +41,16 @@ def main() -> int:
     results = Results(about_this_run(plan.rounds, plan.seconds))
     with tempfile.TemporaryDirectory(prefix="headgate-bench-") as directory:
         fixtures = make_fixtures(Path(directory), with_library=any(row.needs_library for row in rows))
-        found, results.missing = contenders(fixtures)
+        found, results.missing = contenders(fixtures, [path.resolve() for path in arguments.beside])
         names = choose([one.name for one in found], arguments.only)
         chosen = [one for one in found if one.name in names]
         bench = Bench(fixtures, plan, results)
         bench.measure(chosen, rows)
         if IDLE in wanted:
             bench.measure_idle(chosen, next(row for row in ROWS if not row.signed))
-    results.write(Path(arguments.out))
-    say(f"raw results are in {arguments.out}")
+    if out := arguments.out or (None if arguments.row or arguments.only else KEPT):
+        results.write(out)
+        say(f"raw results are in {out}")
     sys.stdout.write(report(results))
     return 0
 
@@ -75,7 +77,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--again", type=int, default=12, help="disturbed runs that are repeated, in all")
     parser.add_argument("--idle", type=int, default=10_000, help="how many idle connections")
     parser.add_argument("--quick", action="store_true", help="a look in four minutes instead of a measurement")
-    parser.add_argument("--out", default="benchmarks/results/load.json", help="where the raw results go")
+    parser.add_argument("--beside", type=Path, action="append", default=[], help=f"another checkout's Headgate; {more}")
+    parser.add_argument("--out", type=Path, help=f"where raw results go; those of a whole table, to {KEPT}")
     arguments = parser.parse_args()
     rounds, seconds = (1, 1.0) if arguments.quick else (3, 1.5)
     arguments.rounds = arguments.rounds or rounds

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
@@ -21,7 +21,7 @@ from benchmarks.load.fixtures import (
     secure_link,
     token_link,
 )
-from benchmarks.load.headgate import fill, has_lane, headgate_command, lacking
+from benchmarks.load.headgate import HERE, fill, has_lane, headgate_command, lacking
 from benchmarks.load.loader import compile_c
 from benchmarks.load.rows import Row, Site
 from benchmarks.running import free_port
@@ -84,9 +84,15 @@ class Contender:
     rewrites: bool = False  # its playlists are to carry the viewer's token in every URI
 
 
-def contenders(fixtures: Fixtures) -> tuple[list[Contender], dict[str, str]]:
-    """Everybody who can be had here, and why others cannot."""
-    found = [*_headgates(fixtures), *_nginxes(fixtures), *_varnishes(fixtures), *_pythons(fixtures), *_bare(fixtures)]
+def contenders(fixtures: Fixtures, besides: Sequence[Path] = ()) -> tuple[list[Contender], dict[str, str]]:
+    """Everybody who can be had here, with the Headgates of other checkouts, and why others cannot."""
+    found = [
+        *_headgates(fixtures, besides),
+        *_nginxes(fixtures),
+        *_varnishes(fixtures),
+        *_pythons(fixtures),
+        *_bare(fixtures),
+    ]
     here = {one.name for one in found}
     reasons = {
         LANE_OFF: "this Headgate has no fast lane",
@@ -97,19 +103,21 @@ def contenders(fixtures: Fixtures) -> tuple[list[Contender], dict[str, str]]:
     return found, {name: why for name, why in reasons.items() if name not in here}
 
 
-def _headgates(fixtures: Fixtures) -> list[Contender]:
+def _headgates(fixtures: Fixtures, besides: Sequence[Path]) -> list[Contender]:
     link = token_link(fixtures.key)
-    kinds: dict[str, dict[str, str]] = {HEADGATE: {}}
+    kinds: dict[str, tuple[dict[str, str], Path]] = {HEADGATE: ({}, HERE)}
     if has_lane():
-        kinds[LANE_OFF] = {"fast_lane": "false"}
+        kinds[LANE_OFF] = ({"fast_lane": "false"}, HERE)
+    kinds |= {f"{HEADGATE} of {checkout.name}": ({}, checkout) for checkout in besides}
 
-    def command(server: dict[str, str], start: Start) -> list[str]:
-        return headgate_command(fixtures, server, start.site, port=start.port, admin=free_port(), workdir=start.workdir)
+    def command(server: dict[str, str], checkout: Path, start: Start) -> list[str]:
+        listening = {"port": start.port, "admin": free_port()}
+        return headgate_command(fixtures, server, start.site, workdir=start.workdir, checkout=checkout, **listening)
 
     ours = partial(Contender, signed=link, unsigned=open_link, lacks=lacking, remembers=True, rewrites=True)
     return [
-        ours(name, partial(command, server), paced=Paced.ALWAYS if name == HEADGATE else Paced.ONCE)
-        for name, server in kinds.items()
+        ours(name, partial(command, server, checkout), paced=Paced.ONCE if name == LANE_OFF else Paced.ALWAYS)
+        for name, (server, checkout) in kinds.items()
     ]
 
 
@@ -228,7 +236,7 @@ def _pythons(fixtures: Fixtures) -> list[Contender]:
 
     def granian(start: Start) -> list[str]:
         tls = [f"--ssl-certificate={fixtures.certificate}", f"--ssl-keyfile={fixtures.private_key}"]
-        options = ["--interface=asgi", "--loop=uvloop", "--access-log", "--backlog=4096", "--backpressure=2048"]
+        options = ["--interface=asgi", "--loop=uvloop", "--access-log", "--backlog=4096", "--backpressure=16384"]
         return _starlette(fixtures, start, "granian", [*options, *(tls if start.site is Site.TLS else [])])
 
     peer = partial(Contender, signed=plain_link, unsigned=plain_link, paced=Paced.ONCE)

@@ -11,6 +11,7 @@ from benchmarks.load.rows import Site
 from origin.cli.serve import serve
 from origin.settings.tree import Public, Server
 
+HERE = Path(__file__).parents[2]
 _PEERS = Path(__file__).parent / "peers"
 
 
@@ -29,9 +30,9 @@ def lacking(site: Site) -> str:
 
 
 def headgate_command(
-    fixtures: Fixtures, server: dict[str, str], site: Site, *, port: int, admin: int, workdir: Path
+    fixtures: Fixtures, server: dict[str, str], site: Site, *, port: int, admin: int, workdir: Path, checkout: Path
 ) -> list[str]:
-    """How it is started, with `server` as values of `[server]`."""
+    """How the Headgate of a checkout is started, with `server` as values of `[server]`."""
     values = {
         "PORT": port,
         "ADMIN": admin,
@@ -42,7 +43,8 @@ def headgate_command(
     }
     config = fill(_PEERS / "headgate.toml", workdir, **values)
     workers = ["--workers", "2"] if site is Site.WORKERS else []
-    return [sys.executable, "-m", "origin", "serve", "--config", str(config), *workers]
+    python = sys.executable if checkout == HERE else str(checkout / ".venv/bin/python")
+    return ["env", f"--chdir={checkout}", python, "-m", "origin", "serve", "--config", str(config), *workers]
 
 
 def _tls(fixtures: Fixtures) -> str:

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import os
-import ssl
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
+from itertools import product
 
 from benchmarks.load.contenders import Contender, Paced, Start
-from benchmarks.load.fixtures import PLAYLIST_SEGMENTS, Fixtures
+from benchmarks.load.fixtures import Fixtures
 from benchmarks.load.library import evict_library
 from benchmarks.load.loader import Asking, Loader
-from benchmarks.load.results import Idle, Results, Run, Runs, run_of
-from benchmarks.load.rows import PLAYLIST, Row, Site
+from benchmarks.load.results import DISTURBED, Idle, Results, Run, Runs, run_of
+from benchmarks.load.rows import Row, Site
+from benchmarks.load.started import Started
 from benchmarks.running import cpu_seconds, free_port, resident_megabytes, running
 
 PACE = 0.7  # of what a server can do: where latencies are taken
 _WARM_SECONDS = 0.3
-DISTURBED = 0.1  # the share of the processors from which on others have had a say
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +49,6 @@ def processors(site: Site) -> Processors:
     return Processors((first, second), (third,)) if site is Site.WORKERS else Processors((first,), (second,))
 
 
-@dataclass(slots=True)
-class Running:
-    """A started contender."""
-
-    contender: Contender
-    start: Start
-    pid: int
-    behind: int | None  # process behind it
-    requests: dict[str, Path] = field(default_factory=dict)  # by row
-
-
 class Bench:
     """One run of the whole table."""
 
@@ -86,43 +72,57 @@ class Bench:
         return not why
 
     def _skip(self, row: Row, contender: Contender, why: str) -> None:
-        self._results.skipped.setdefault(row.name, {})[contender.name] = why
+        self._results.skipped.setdefault(row.name, {})[contender.name] = why.partition("\n")[0]
         say(f"{row.name:28} {contender.name:28} skipped: {why}")
 
     def _measure_site(self, site: Site, contenders: Sequence[Contender], rows: Sequence[Row]) -> None:
         cpus = processors(site)
         loader = Loader(self._fixtures.root, cpus.load)
+        if site is Site.TLS and not loader.speaks_tls:
+            for row, one in product(rows, contenders):
+                self._skip(row, one, "no OpenSSL headers here to build the load with")
+            return
         with ExitStack() as stack:
-            started = [stack.enter_context(self._started(one, site, cpus)) for one in contenders]
+            started = []
+            for one in contenders:
+                try:
+                    started.append(stack.enter_context(self._started(one, site, cpus)))
+                except RuntimeError as error:
+                    for row in rows:
+                        self._skip(row, one, str(error))
             for row in rows:
-                if site is Site.TLS and not loader.speaks_tls:
-                    self._results.skipped[row.name] = dict.fromkeys(
-                        (one.name for one in contenders), "no TLS in the load"
-                    )
-                    continue
-                taking_part = [one for one in started if self._takes_part(one, row)]
-                self._measure_row(row, taking_part, loader, cpus)
+                self._measure_row(row, [one for one in started if self._takes_part(one, row)], loader, cpus)
 
-    def _takes_part(self, one: Running, row: Row) -> bool:
-        if why := one.contender.skips(row):
+    def _takes_part(self, one: Started, row: Row) -> bool:
+        why = one.contender.skips(row)
+        if not why:
+            try:
+                one.write_requests(row)
+            except (RuntimeError, OSError) as error:
+                why = str(error)
+        if why:
             self._skip(row, one.contender, why)
-            return False
-        one.requests[row.name] = prepare(one, row)
-        return True
+        return not why
 
-    def _measure_row(self, row: Row, started: Sequence[Running], loader: Loader, cpus: Processors) -> None:
+    def _measure_row(self, row: Row, started: Sequence[Started], loader: Loader, cpus: Processors) -> None:
         found = self._results.rows.setdefault(row.name, {one.contender.name: Runs() for one in started})
-        for number in range(self._plan.rounds):
-            for one in started:
-                runs = found[one.contender.name]
-                runs.limit.append(self._run(row, one, loader, cpus, 0))
-                say(_line(number + 1, row, one, runs.limit[-1]))
-                paced = one.contender.paced
-                if paced is Paced.ALWAYS or (paced is Paced.ONCE and number == 0 and self._plan.paces_all):
-                    rate = max(runs.limit[-1].requests_per_second * PACE, 1)
-                    runs.paced.append(self._run(row, one, loader, cpus, rate))
+        for number, one in product(range(self._plan.rounds), started):
+            if one.contender.name in self._results.skipped.get(row.name, {}):
+                continue
+            try:
+                self._measure_round(number, row, one, loader, cpus, found[one.contender.name])
+            except RuntimeError as error:
+                self._skip(row, one.contender, str(error))
 
-    def _run(self, row: Row, one: Running, loader: Loader, cpus: Processors, rate: float) -> Run:
+    def _measure_round(self, number: int, row: Row, one: Started, loader: Loader, cpus: Processors, runs: Runs) -> None:
+        run = self._run(row, one, loader, cpus, 0)
+        runs.limit.append(run)
+        say(_line(number + 1, row, one, run))
+        paced = one.contender.paced
+        if paced is Paced.ALWAYS or (paced is Paced.ONCE and number == 0 and self._plan.paces_all):
+            runs.paced.append(self._run(row, one, loader, cpus, max(run.requests_per_second * PACE, 1)))
+
+    def _run(self, row: Row, one: Started, loader: Loader, cpus: Processors, rate: float) -> Run:
         run = self._once(row, one, loader, cpus, rate)
         if run.foreign_share > DISTURBED and self._again > 0:
             self._again -= 1
@@ -131,7 +131,7 @@ class Bench:
             run = min(run, second, key=lambda either: either.foreign_share)
         return run
 
-    def _once(self, row: Row, one: Running, loader: Loader, cpus: Processors, rate: float) -> Run:
+    def _once(self, row: Row, one: Started, loader: Loader, cpus: Processors, rate: float) -> Run:
         if row.evicts:
             evict_library(self._fixtures.media)
         asking = Asking(
@@ -163,23 +163,30 @@ class Bench:
 
     def measure_idle(self, contenders: Sequence[Contender], row: Row) -> None:
         """What each open connection costs that nobody uses; every server is young, with a heap of its own."""
+        for contender in contenders:
+            if contender.paced is Paced.NEVER:
+                continue
+            try:
+                idle = self._idle(contender, row)
+            except RuntimeError as error:
+                self._results.missing[f"{contender.name} with idle connections"] = str(error)
+                continue
+            self._results.idle.setdefault(contender.name, []).append(idle)
+            say(f"{'idle connections':28} {contender.name:28} {idle.connections:,} of {idle.kb_each:.1f} KB")
+
+    def _idle(self, contender: Contender, row: Row) -> Idle:
         cpus = processors(Site.PLAIN)
         loader = Loader(self._fixtures.root, cpus.load)
-        for contender in contenders:
-            if contender.skips(row):
-                continue
-            with self._started(contender, Site.PLAIN, cpus) as one:
-                requests = prepare(one, row)
-                loader.run(Asking(requests, 0.5), one.start.port, one.pid, cpus.server)
-                before = resident_megabytes(one.pid)
-                asking = Asking(requests, 60, connections=self._plan.idle_connections)
-                with loader.holding(asking, one.start.port) as held:
-                    idle = Idle(held, before, resident_megabytes(one.pid))
-            self._results.idle.setdefault(contender.name, []).append(idle)
-            say(f"{'idle connections':28} {contender.name:28} {held:,} of {idle.kb_each:.1f} KB")
+        with self._started(contender, Site.PLAIN, cpus) as one:
+            one.write_requests(row)
+            requests, port = one.requests[row.name], one.start.port
+            loader.run(Asking(requests, 0.5), port, one.pid, cpus.server)
+            before = resident_megabytes(one.pid)
+            with loader.holding(Asking(requests, 60, connections=self._plan.idle_connections), port) as held:
+                return Idle(held, before, resident_megabytes(one.pid))
 
     @contextmanager
-    def _started(self, contender: Contender, site: Site, cpus: Processors) -> Iterator[Running]:
+    def _started(self, contender: Contender, site: Site, cpus: Processors) -> Iterator[Started]:
         name = "".join(letter if letter.isalnum() else "-" for letter in f"{contender.name} {site.value}")
         start = Start(free_port(), free_port(), self._fixtures.root / name, site)
         start.workdir.mkdir(exist_ok=True)
@@ -190,57 +197,10 @@ class Bench:
                 behind = stack.enter_context(running(command, start.behind, cpus=cpus.load, workdir=start.workdir))
             command = contender.command(start)
             pid = stack.enter_context(running(command, start.port, cpus=cpus.server, workdir=start.workdir))
-            yield Running(contender, start, pid, behind)
+            yield Started(contender, start, pid, behind)
 
 
-def prepare(one: Running, row: Row) -> Path:
-    """The file of requests; one answer is looked at first: a row that measures error pages measures nothing."""
-    link = one.contender.signed if row.signed else one.contender.unsigned
-    targets = [link(viewer, path) for viewer, path in row.asks()]
-    fields = dict([row.header] if row.header else [])
-    if row.revalidates:
-        fields["If-None-Match"] = _ask(one, targets[0], {}).headers["ETag"]
-    _check(one, row, targets[0], fields)
-    more = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-    authority = f"127.0.0.1:{one.start.port}"
-    file = one.start.workdir / f"requests {row.name}.txt"
-    file.write_text(
-        "".join(f"GET {target} HTTP/1.1\r\nHost: {authority}\r\n{more}\r\n" for target in targets), newline=""
-    )
-    return file
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-
-def _ask(one: Running, target: str, fields: dict[str, str]) -> _Answer:
-    scheme = "https" if one.start.site is Site.TLS else "http"
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # it signed itself a minute ago
-    request = urllib.request.Request(f"{scheme}://127.0.0.1:{one.start.port}{target}", headers=fields)
-    try:
-        with urllib.request.urlopen(request, timeout=10, context=context) as answer:
-            return _Answer(answer.status, dict(answer.headers), answer.read())
-    except urllib.error.HTTPError as error:  # 304 among them
-        with error:
-            return _Answer(error.code, dict(error.headers), error.read())
-
-
-def _check(one: Running, row: Row, target: str, fields: dict[str, str]) -> None:
-    answer = _ask(one, target, fields)
-    if answer.status != row.status or row.body_bytes not in {None, len(answer.body)}:
-        raise RuntimeError(f"{one.contender.name}, {row.name}: {answer.status} with {len(answer.body)} bytes")
-    if row.signed and PLAYLIST in target and one.contender.rewrites:
-        query = target.partition("?")[2].encode()
-        if answer.body.count(query) <= PLAYLIST_SEGMENTS:
-            raise RuntimeError(f"{one.contender.name}: the playlist does not carry the viewer's token")
-
-
-def _line(number: int, row: Row, one: Running, run: Run) -> str:
+def _line(number: int, row: Row, one: Started, run: Run) -> str:
     return (
         f"round {number}  {row.name:28} {one.contender.name:28} {run.requests_per_second:9,.0f}/s"
         f"  server {run.server_share:4.0%}  load {run.load_share:4.0%}  failed {run.failed}"

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.load.bars import Verdict, verdicts
-from benchmarks.load.results import Results, Run, Runs, read_results
+from benchmarks.load.results import DISTURBED, Results, Run, Runs, read_results
 from benchmarks.load.rows import ROWS
 
 BEGIN, END = "<!-- load: rendered by python -m benchmarks.load.report --write -->", "<!-- load: end -->"
@@ -68,11 +68,14 @@ def report(results: Results) -> str:
 def _bars(found: list[Verdict]) -> list[str]:
     lines = ["| row | bar | found | |", "|---|---|---|---|"]
     for one in found:
+        if not one.ratios:
+            continue
         sign = "≤" if one.is_ceiling else "≥"
         unit = "" if one.bar.startswith("KB") else " \N{MULTIPLICATION SIGN}"
-        spread = f"{one.ratio:.2f}{unit} ({min(one.ratios):.2f} to {max(one.ratios):.2f})" if one.ratios else ""
+        spread = f"{one.ratio:.2f}{unit} ({min(one.ratios):.2f} to {max(one.ratios):.2f})"
         lines.append(f"| {one.row} | {one.bar} {sign} {one.limit:g}{unit} | {spread} | {one.word} |")
-    return lines
+    open_ones = [f"{one.row}: {one.bar}" for one in found if not one.ratios]
+    return [*lines, "", f"Bars not measured: {'; '.join(open_ones)}."] if open_ones else lines
 
 
 def _table(by_name: dict[str, Runs]) -> list[str]:
@@ -102,7 +105,9 @@ def limited_by(runs: list[Run]) -> str:
     server = _median(runs, lambda run: run.server_share)
     load = _median(runs, lambda run: run.load_share)
     full = [name for name, share in (("server", server), ("load", load)) if share >= SATURATED]
-    return f"{' and '.join(full) or 'neither'} ({server:.0%}, {load:.0%})"
+    others = _median(runs, lambda run: run.foreign_share)
+    disturbed = f", others {others:.0%}" if others >= DISTURBED / 2 else ""
+    return f"{' and '.join(full) or 'neither'} ({server:.0%}, {load:.0%}{disturbed})"
 
 
 def _idle(results: Results) -> list[str]:

@@ -12,6 +12,8 @@ from typing import Any
 
 from benchmarks.load.loader import Measured
 
+DISTURBED = 0.1  # the share of the processors from which on others have had a say in a run
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
