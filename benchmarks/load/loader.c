@@ -475,9 +475,10 @@ static void drain(double until) {
 
 /* Every connection asks once and is then left alone, until somebody closes standard input. */
 static void hold(void) {
-    want.inflight = CONNECTING_AT_ONCE;
     double deadline = seconds_now() + want.seconds;
     while (started < (uint64_t)want.connections && seconds_now() < deadline) {
+        int left = want.connections - (int)started;
+        want.inflight = left < CONNECTING_AT_ONCE ? busy_count + left : CONNECTING_AT_ONCE;
         start_what_is_due(seconds_now(), deadline);
         turn(seconds_now() + 0.01);
     }

@@ -20,7 +20,7 @@ RESULTS = ROOT / "benchmarks" / "results" / "micro.json"
 
 
 @pytest.mark.system
-@pytest.mark.needs("nginx", "njs", "varnishd", "varnishncsa")
+@pytest.mark.needs("gcc", "nginx", "njs", "varnishd", "varnishncsa")
 @pytest.mark.timeout(150)
 def test_the_load_benchmark_measures_every_contender(tmp_path: Path) -> None:
     out = tmp_path / "load.json"
