@@ -74,15 +74,16 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--few-latencies", action="store_true", help="only of those that are held against each other")
     parser.add_argument("--seconds", type=float, help="length of one run")
     parser.add_argument("--warmup", type=float, default=3.0, help="seconds at most until every token was seen once")
-    parser.add_argument("--again", type=int, default=12, help="disturbed runs that are repeated, in all")
+    parser.add_argument("--again", type=int, help="disturbed runs that are repeated, in all")
     parser.add_argument("--idle", type=int, default=10_000, help="how many idle connections")
-    parser.add_argument("--quick", action="store_true", help="a look in four minutes instead of a measurement")
+    parser.add_argument("--quick", action="store_true", help="a look in five minutes instead of a measurement")
     parser.add_argument("--beside", type=Path, action="append", default=[], help=f"another checkout's Headgate; {more}")
     parser.add_argument("--out", type=Path, help=f"where raw results go; those of a whole table, to {KEPT}")
     arguments = parser.parse_args()
-    rounds, seconds = (1, 1.0) if arguments.quick else (3, 1.5)
+    rounds, seconds, again = (1, 0.8, 2) if arguments.quick else (3, 1.2, 12)
     arguments.rounds = arguments.rounds or rounds
     arguments.seconds = arguments.seconds or seconds
+    arguments.again = again if arguments.again is None else arguments.again
     return arguments
 
 

@@ -65,8 +65,11 @@ class Loader:
     @cached_property
     def program(self) -> Path:
         """Compiled at the first use."""
+        program = self._folder / "loader"
+        if program.exists():
+            return program
         tls = ("-DWITH_TLS", "-lssl", "-lcrypto") if self.speaks_tls else ()
-        return compile_c(_SOURCE, self._folder / "loader", "-lm", *tls)
+        return compile_c(_SOURCE, program, "-lm", *tls)
 
     def run(self, asking: Asking, port: int, server: int, watched: Sequence[int]) -> Measured:
         """Load what listens on `port`, whose process is `server`; `watched` are processors."""
