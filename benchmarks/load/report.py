@@ -17,6 +17,7 @@ from benchmarks.load.rows import ROWS
 
 BEGIN, END = "<!-- load: rendered by python -m benchmarks.load.report --write -->", "<!-- load: end -->"
 README = Path(__file__).parents[1] / "README.md"
+PLOTS = ("load-requests.png", "load-processor.png", "load-latency.png")
 SATURATED = 0.9  # the share of its processor's time from which on a program is taken to be at its limit
 _ABOUT = {row.name: row.about for row in ROWS}
 
@@ -30,7 +31,7 @@ def main() -> int:
     results = read_results(arguments.results)
     text = report(results)
     if arguments.write:
-        from benchmarks.load.plots import draw
+        from benchmarks.load.plots import draw  # what draws takes long to import
 
         README.write_text(placed(README.read_text(), text))
         for plot in draw(results, arguments.results.parent):
@@ -40,10 +41,11 @@ def main() -> int:
 
 
 def placed(document: str, text: str) -> str:
-    """The document with `text` between its marks."""
+    """The document with `text` and the plots between its marks."""
+    plots = "\n".join(f"![{name}](results/{name})" for name in PLOTS)
     before, _, rest = document.partition(BEGIN)
     _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n\n{text}\n{END}{after}"
+    return f"{before}{BEGIN}\n\n{text}\n{plots}\n\n{END}{after}"
 
 
 def report(results: Results) -> str:

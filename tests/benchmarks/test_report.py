@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.load.plots import draw
-from benchmarks.load.report import BEGIN, END, README, limited_by, placed, report
+from benchmarks.load.report import BEGIN, END, PLOTS, README, limited_by, placed, report
 from benchmarks.load.results import Idle, Results, Runs, read_results
 from tests.benchmarks.test_bars import RUN, rates
 
@@ -59,12 +59,17 @@ def test_limited_by() -> None:
 
 def test_the_text_is_placed_between_its_marks() -> None:
     document = f"before\n{BEGIN}\nold\n{END}\nafter\n"
-    assert placed(document, "new\n") == f"before\n{BEGIN}\n\nnew\n\n{END}\nafter\n"
+    written = placed(document, "new\n")
+    assert written.startswith(f"before\n{BEGIN}\n\nnew\n\n![")
+    assert written.endswith(f")\n\n{END}\nafter\n")
+    assert placed(written, "new\n") == written
 
 
 def test_plots_are_drawn(results: Results, tmp_path: Path) -> None:
     results.rows["empty"] = {"Headgate": Runs()}
-    for plot in draw(results, tmp_path):
+    plots = draw(results, tmp_path)
+    assert [plot.name for plot in plots] == list(PLOTS)
+    for plot in plots:
         assert plot.read_bytes().startswith(b"\x89PNG")
 
 
