@@ -48,7 +48,8 @@ def headgate_command(
 
 
 def _tls(fixtures: Fixtures) -> str:
-    return f'[public.tls]\ncertificate_file = "{fixtures.certificate}"\nkey_file = "{fixtures.private_key}"\n'
+    files = {"certificate": fixtures.certificate, "key": fixtures.private_key}
+    return "\n".join(["[public.tls.certificates.bench]", *(f'{name} = "{file}"' for name, file in files.items())])
 
 
 def fill(template: Path, workdir: Path, **values: object) -> Path:
