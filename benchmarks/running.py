@@ -79,8 +79,9 @@ def resident_megabytes(pid: int) -> float:
 
 def process_tree(pid: int) -> list[int]:
     """A process and its live descendants."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [pid, *(grandchild for child in children for grandchild in process_tree(int(child)))]
+    threads = Path(f"/proc/{pid}/task").glob("*/children")  # whichever of them has started it
+    children = [int(child) for thread in threads for child in thread.read_text().split()]
+    return [pid, *(one for child in children for one in process_tree(child))]
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes], workdir: Path) -> None:

@@ -69,15 +69,15 @@ def report(results: Results) -> str:
 
 def _bars(found: list[Verdict]) -> list[str]:
     lines = ["| row | bar | found | |", "|---|---|---|---|"]
-    for one in found:
-        if not one.ratios:
-            continue
+    held = [one for one in found if one.ratios]
+    for one in held:
         sign = "≤" if one.is_ceiling else "≥"
         unit = "" if one.bar.startswith("KB") else " \N{MULTIPLICATION SIGN}"
         spread = f"{one.ratio:.2f}{unit} ({min(one.ratios):.2f} to {max(one.ratios):.2f})"
         lines.append(f"| {one.row} | {one.bar} {sign} {one.limit:g}{unit} | {spread} | {one.word} |")
-    open_ones = [f"{one.row}: {one.bar}" for one in found if not one.ratios]
-    return [*lines, "", f"Bars not measured: {'; '.join(open_ones)}."] if open_ones else lines
+    missing = dict.fromkeys(one.row for one in found if not one.ratios)
+    note = f"{len(found) - len(held)} of {len(found)} bars were not measured, those of: {'; '.join(missing)}."
+    return [*(lines if held else []), *(["", note] if missing else [])]
 
 
 def _table(by_name: dict[str, Runs]) -> list[str]:
