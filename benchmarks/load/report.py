@@ -51,9 +51,11 @@ def placed(document: str, text: str) -> str:
 def report(results: Results) -> str:
     """Markdown: the bars, then a table for each row."""
     about = results.about
+    versions = about.get("versions")
+    peers = ", ".join(f"{name} {number}" for name, number in versions.items()) if isinstance(versions, dict) else ""
     lines = [
         f"Commit {about['commit']}, Python {about['python']}, {about['machine']}, load before {about['load before']}; "
-        f"{about['rounds']} rounds of {about['seconds']} s. Medians, and in brackets the least and the most.",
+        f"{about['rounds']} rounds of {about['seconds']} s; {peers}. Medians, and in brackets the least and the most.",
         "",
         *_bars(verdicts(results)),
     ]

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
+import shutil
 import subprocess
 from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -114,8 +117,20 @@ def about_this_run(rounds: int, seconds: float) -> dict[str, object]:
     return {
         "commit": commit.stdout.strip(),
         "python": platform.python_version(),
+        "versions": _versions(),
         "machine": f"{os.cpu_count()} processors, {platform.system()} {platform.release()}",
         "load before": round(os.getloadavg()[1], 1),
         "rounds": rounds,
         "seconds": seconds,
     }
+
+
+def _versions() -> dict[str, str]:
+    """Of everybody who may take part."""
+    found = {package: version(package) for package in ("aiohttp", "starlette", "uvicorn", "granian", "uvloop")}
+    for program, option in (("nginx", "-v"), ("varnishd", "-V")):
+        if shutil.which(program):
+            said = subprocess.run([program, option], capture_output=True, text=True, check=False)
+            number = re.search(r"\d+(?:\.\d+)+", said.stdout + said.stderr)
+            found[program] = number.group() if number else "unknown"
+    return found

@@ -14,8 +14,14 @@ from tests.benchmarks.test_bars import RUN, rates
 
 KEPT = README.parent / "results" / "load.json"
 ABOUT: dict[str, object] = {
-    "commit": "abc", "python": "3", "machine": "m", "load before": 0.1, "rounds": 2, "seconds": 1.5
-}  # fmt: skip
+    "commit": "abc",
+    "python": "3",
+    "versions": {"nginx": "1.2"},
+    "machine": "m",
+    "load before": 0.1,
+    "rounds": 2,
+    "seconds": 1.5,
+}
 
 
 @pytest.fixture
@@ -41,6 +47,7 @@ def test_what_is_kept_is_read_again(results: Results, tmp_path: Path) -> None:
 
 def test_the_tables_say_everything_once(results: Results) -> None:
     text = report(results)
+    assert text.startswith("Commit abc, Python 3, m, load before 0.1; 2 rounds of 1.5 s; nginx 1.2. Medians")
     assert "| 200 KB segment | requests/s beside nginx secure_link ≥ 1 \N{MULTIPLICATION SIGN} |" in text
     assert "| 1.00 \N{MULTIPLICATION SIGN} (0.50 to 1.50) | met |" in text
     assert "| Headgate | 200 (100 to 300) | 10 | 1.000 | 1.000 | 1.00 | 2.00 | 3.00 | 50 | server (99%, 50%) |" in text
