@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 LIBRARY = "library"  # its folder
-HOT, COLD = 20, 980
+HOT, COLD = 20, 1_980
 SIZES = (200_000, 1_000_000)  # every other one
 
 

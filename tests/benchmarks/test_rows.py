@@ -21,7 +21,7 @@ def test_the_mix_is_a_playlist_and_a_segment_of_every_viewer_nine_of_ten_hot() -
     segments = Counter(path for _, path in asks[1::2])
     hot = {library_path(number) for number in range(HOT)}
     assert sum(segments[path] for path in hot) == VIEWERS * 9 // 10
-    assert len(segments) > HOT + COLD // 3, "the cold ones are many"
+    assert len(segments) > HOT + 300, "hardly any cold one is asked for twice"
     assert max(segments[path] for path in segments.keys() - hot) <= 3
 
 
