@@ -73,7 +73,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, help="runs of every row on every contender")
     parser.add_argument("--few-latencies", action="store_true", help="only of those that are held against each other")
     parser.add_argument("--seconds", type=float, help="length of one run")
-    parser.add_argument("--warmup", type=float, default=3.0, help="seconds at most until every token was seen once")
+    parser.add_argument("--warmup", type=float, default=5.0, help="seconds at most until every token was seen once")
     parser.add_argument("--again", type=int, help="disturbed runs that are repeated, in all")
     parser.add_argument("--idle", type=int, default=10_000, help="how many idle connections")
     parser.add_argument("--quick", action="store_true", help="a look in five minutes instead of a measurement")

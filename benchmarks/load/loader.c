@@ -62,6 +62,7 @@ struct text {
 /* What the command line says. */
 static struct {
     int port, connections, inflight, expected, pids, cpus;
+    uint64_t warm;
     double seconds, warmup, rate;
     bool tls, hold;
     int pid[PIDS], cpu[CPUS];
@@ -447,10 +448,10 @@ static void connect_all(void) {
     }
 }
 
-/* Loads until `until`; earlier when each request has been sent once and `once` is in the past. */
+/* Loads until `until`; earlier when enough requests for a warm server have been sent and `once` is in the past. */
 static void load(double until, double once) {
     for (double now = seconds_now(); now < until; now = seconds_now()) {
-        if (now >= once && started >= request_count) return;
+        if (now >= once && started >= want.warm) return;
         start_what_is_due(now, until);
         turn(want.rate > 0 && idle_count ? fmin(next_intended, until) : fmin(until, fmax(once, now + 0.01)));
     }
@@ -549,14 +550,15 @@ static int read_numbers(const char *text, int *numbers, int room) {
 }
 
 static void read_arguments(int count, char **arguments) {
-    enum { PORT = 1, REQUESTS, CONNECTIONS, INFLIGHT, SECONDS, WARMUP, RATE, EXPECT, WATCH, PROCESSORS, TLS, HOLD };
+    enum { PORT = 1, REQUESTS, CONNECTIONS, INFLIGHT, SECONDS, WARMUP, WARM, RATE, EXPECT, WATCH, PROCESSORS, TLS, HOLD };
     static const struct option options[] = {
         {"port", 1, 0, PORT},           /* on 127.0.0.1 */
         {"requests", 1, 0, REQUESTS},   /* the file */
         {"connections", 1, 0, CONNECTIONS},
         {"inflight", 1, 0, INFLIGHT},   /* requests on their way at once; as many as connections, if not said */
         {"seconds", 1, 0, SECONDS},
-        {"warmup", 1, 0, WARMUP},       /* seconds at most, uncounted: until each request was sent once */
+        {"warmup", 1, 0, WARMUP},       /* seconds at most, uncounted: until `warm` requests have been sent */
+        {"warm", 1, 0, WARM},           /* all that are in the file, if not said */
         {"rate", 1, 0, RATE},           /* requests a second; without it, as fast as they are answered */
         {"expect", 1, 0, EXPECT},       /* the status of a good answer */
         {"watch", 1, 0, WATCH},         /* processes whose processor time is the server's */
@@ -572,6 +574,7 @@ static void read_arguments(int count, char **arguments) {
         case INFLIGHT: want.inflight = atoi(optarg); break;
         case SECONDS: want.seconds = atof(optarg); break;
         case WARMUP: want.warmup = atof(optarg); break;
+        case WARM: want.warm = strtoull(optarg, NULL, 10); break;
         case RATE: want.rate = atof(optarg); break;
         case EXPECT: want.expected = atoi(optarg); break;
         case WATCH: want.pids = read_numbers(optarg, want.pid, PIDS); break;
@@ -581,6 +584,7 @@ static void read_arguments(int count, char **arguments) {
         default: exit(2);
         }
     if (!want.port || !request_count || want.connections < 1) exit(2);
+    if (!want.warm) want.warm = request_count;
     if (!want.inflight || want.inflight > want.connections) want.inflight = want.connections;
 }
 

@@ -28,6 +28,7 @@ class Asking:
     requests: Path  # request heads, one after the other
     seconds: float
     warmup: float = 0.0  # seconds at most
+    warm: int = 0  # requests that make a server warm; 0 means all of them
     connections: int = 32
     inflight: int = 0  # requests at once; 0 means as many as connections
     rate: float = 0.0  # requests a second; 0 means as fast as they are answered
@@ -114,6 +115,7 @@ class Loader:
             f"--inflight={asking.inflight}",
             f"--seconds={asking.seconds}",
             f"--warmup={asking.warmup}",
+            f"--warm={asking.warm}",
             f"--rate={asking.rate}",
             f"--expect={asking.status}",
             *(["--tls"] if asking.tls else []),

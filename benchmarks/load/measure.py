@@ -138,6 +138,7 @@ class Bench:
             one.requests[row.name],
             self._plan.seconds,
             warmup=self._warmup(row, one.contender, rate),
+            warm=row.warm,
             connections=row.connections if not rate else max(row.connections, 256),
             inflight=0 if rate else row.inflight,
             rate=rate,

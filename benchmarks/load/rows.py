@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
+from itertools import product
 
 from benchmarks.load.library import COLD, HOT, LIBRARY, library_path
 
 VIEWERS = 5_000  # each with a token of its own
 PLAYLIST = "index.m3u8"
+MOMENTS = 4  # that viewers are asked for their next segment
 HOT_OF_100 = 90  # of a hundred segments that are asked for in the mix
 
 Ask = tuple[int, str]  # viewer, path below the site's root
@@ -36,6 +38,7 @@ class Row:
     body_bytes: int | None = None  # of an answer; None where it differs between servers or requests
     revalidates: bool = False  # asks with the validator of what it has already
     connections: int = 32
+    warm: int = 0  # requests that make a server warm; 0 means all of them
     inflight: int = 0  # requests at once when the server is driven to its limit; 0 means one a connection
     evicts: bool = False  # what is asked for leaves the page cache before each run
     site: Site = Site.PLAIN
@@ -52,15 +55,16 @@ def _everybody(path: str, viewers: int) -> Callable[[], Iterator[Ask]]:
 
 
 def _mix() -> Iterator[Ask]:
-    """Four seconds of everybody: a playlist and a segment each.
+    """So many times four seconds of everybody: a playlist and a segment each, another one every time.
 
-    Which hot and which cold segment follows from the viewer's number, so every server is asked for the same.
+    Which one follows from the viewer's number and the time, so every server is asked for the same.
     """
-    for viewer in range(VIEWERS):
+    for moment, viewer in product(range(MOMENTS), range(VIEWERS)):
         yield viewer, PLAYLIST
-        # A multiplier without a common divisor spreads neighbours over the whole library.
-        is_hot = viewer * 37 % 100 < HOT_OF_100
-        yield viewer, library_path(viewer % HOT if is_hot else HOT + viewer * 7919 % COLD)
+        # Multipliers without a common divisor spread neighbours over the whole library.
+        turn = viewer + 17 * moment
+        is_hot = turn * 37 % 100 < HOT_OF_100
+        yield viewer, library_path(turn % HOT if is_hot else HOT + (moment * VIEWERS + viewer) * 7919 % COLD)
 
 
 def _library() -> Iterator[Ask]:
@@ -109,6 +113,7 @@ ROWS = (
         "5,000 viewers on 5,000 connections, each with its own token, a playlist and a segment in turn; nine segments "
         f"of ten are among {HOT}, the tenth among {COLD}; half of them have 200 KB and half 1 MB",
         connections=VIEWERS,
+        warm=2 * VIEWERS,  # everybody's token has been seen, everybody's connection is in use
         inflight=64,
     ),
     Row(

@@ -37,7 +37,7 @@ def test_the_load_benchmark_measures_every_contender(tmp_path: Path) -> None:
     )
     kept = json.loads(out.read_text())
     everybody = {
-        *("Headgate", "nginx secure_link", "nginx njs", "Varnish", "bare sendfile", "bare write"),
+        *("Headgate", "Headgate, lane off", "nginx secure_link", "nginx njs", "Varnish", "bare sendfile", "bare write"),
         *("aiohttp FileResponse", "aiohttp FileResponse, uvloop", "Starlette + uvicorn", "Starlette + granian"),
     }
     assert everybody <= set(kept["rows"]["200 KB segment"])
