@@ -13,6 +13,7 @@ from typing import Protocol, runtime_checkable
 
 from origin.http.reply import Content
 from origin.http.spans import ByteSpan
+from origin.serving.residency import is_resident
 from origin.serving.send import HELD_BACK, WINDOW, Descriptor, abort, read_now
 from origin.storage.store import ObjectChanged
 
@@ -42,9 +43,9 @@ class FileRun:
 
     @classmethod
     def of(cls, content: Content, span: ByteSpan) -> FileRun | None:
-        """The run; None when it is too long for one look at the file, or its end would have to be waited for."""
+        """The run; None when it is too long for one look at the file, or a disk would have to be waited for."""
         descriptor = content.fileno()
-        if descriptor is None or span.length > WINDOW:
+        if descriptor is None or span.length > WINDOW or not is_resident(descriptor, span):
             return None
         held_back = min(HELD_BACK, span.length)
         tail = read_now(descriptor, ByteSpan(span.stop - held_back, held_back))

@@ -24,6 +24,7 @@ from multidict import CIMultiDict
 
 from origin.http.reply import Body, Bytes, Content, Empty, FileSlice, Reply, Slices, Stream
 from origin.http.spans import ByteSpan
+from origin.serving.residency import NOWAIT, is_resident
 from origin.storage.store import ObjectChanged, StoreError
 
 _log = logging.getLogger(__name__)
@@ -36,8 +37,6 @@ WINDOW = 4 * 1024 * 1024
 HELD_BACK = 4 * 1024
 _SERVER = "Headgate"
 _NO_LINGER = struct.pack("ii", 1, 0)
-# RWF_NOWAIT: read what the page cache has, never wait for a disk. Linux only.
-_NOWAIT = getattr(os, "RWF_NOWAIT", None)
 
 
 @dataclass(slots=True)
@@ -187,9 +186,9 @@ async def _send_window(
 
 
 async def _sendfile(transport: asyncio.Transport | None, content: Content, window: ByteSpan) -> bool:
-    """False when loop, transport or content cannot; then nothing has been sent."""
+    """False when loop, transport or content cannot, or a disk would be waited for; then nothing has been sent."""
     descriptor = content.fileno()
-    if descriptor is None:
+    if descriptor is None or not is_resident(descriptor, window):
         return False
     if transport is None or transport.is_closing():
         raise ConnectionResetError("connection lost")
@@ -228,12 +227,12 @@ async def _copy(content: Content, span: ByteSpan) -> bytes | bytearray:
 
 def read_now(descriptor: int | None, span: ByteSpan) -> bytearray | None:
     """The bytes of `span` if all of them are in the page cache; None when reading them could wait for a disk."""
-    if descriptor is None or _NOWAIT is None:
+    if descriptor is None or NOWAIT is None:
         return None
     buffer = bytearray(span.length)
     try:
-        count = os.preadv(descriptor, [buffer], span.start, _NOWAIT)
-    except OSError:  # not in memory (EAGAIN), or a file system without RWF_NOWAIT
+        count = os.preadv(descriptor, [buffer], span.start, NOWAIT)
+    except OSError:  # not in memory (EAGAIN), or a file system without RWFNOWAIT
         return None
     return buffer if count == span.length else None
 
