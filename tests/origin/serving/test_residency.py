@@ -13,14 +13,20 @@ from origin.http.spans import ByteSpan
 from origin.serving.residency import is_resident
 from origin.storage import filesystem
 from tests.stories.gateway import running
+from tests.system.processes import wait_until
 
 SIZE = 2_000_000
 
 
 def cool(descriptor: int) -> None:
-    """Have the kernel forget what it has of a file."""
-    os.fsync(descriptor)
-    os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+    """Have the kernel forget what it has of a file; it may be asked while it still holds on to some of that."""
+
+    def is_forgotten() -> bool:
+        os.fsync(descriptor)
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        return not any(is_resident(descriptor, ByteSpan(at, 1)) for at in range(0, SIZE, 64 * 1024))
+
+    wait_until(is_forgotten, "the file is cold")
 
 
 def test_what_was_read_is_there_and_what_was_forgotten_is_not(tmp_path: Path) -> None:
@@ -54,7 +60,7 @@ async def test_others_are_answered_while_a_cold_file_is_read(tmp_path: Path, mon
                     assert (await waiting.ask("/open/cold.m4s")).body == cold
                     assert (await others.ask("/open/hot.m4s")).body == b"hot"
                 monkeypatch.setattr(filesystem, "pread", slow)
-                cool(opened.fileno())
+                await asyncio.to_thread(cool, opened.fileno())
                 asked = asyncio.create_task(waiting.ask("/open/cold.m4s"))
                 await asyncio.to_thread(is_reading.wait, 10)
                 for _ in range(50):
