@@ -51,6 +51,8 @@ class Vocabulary:
     ledger_decisions: Collection[str] = ()
     ledger_operations: Collection[str] = ()
     key_rings: Collection[str] = ()
+    tls_results: Collection[str] = ()
+    tls_certificates: Collection[str] = ()
     upstream: UpstreamVocabulary = field(default_factory=UpstreamVocabulary)
 
 
@@ -102,6 +104,8 @@ class Metrics:
         self._revocations = families.gauge(declared.REVOCATIONS).labels()
         self._revocations_age = families.gauge(declared.REVOCATIONS_AGE).labels()
         self._key_ring_age = families.gauge(declared.KEY_RING_AGE)
+        self._tls_handshakes = families.counter(declared.TLS_HANDSHAKES)
+        self._tls_expiry = families.gauge(declared.TLS_EXPIRY)
         self._storage_operations = families.counter(declared.STORAGE_OPERATIONS)
         self._storage_seconds = families.histogram(declared.STORAGE_SECONDS)
         self._manifests_refused = families.counter(declared.MANIFESTS_REFUSED)
@@ -189,6 +193,14 @@ class Metrics:
         """Say how long ago a key ring was last confirmed by its source; None: it never was."""
         known = self._key_ring_age.labels(_known(ring, self._words.key_rings))
         known.set(math.nan if age_seconds is None else age_seconds)
+
+    def tls_handshake(self, result: str) -> None:
+        """Count what came of a TLS handshake."""
+        self._tls_handshakes.labels(_known(result, self._words.tls_results)).inc()
+
+    def tls_expiry(self, certificate: str, unix_seconds: float) -> None:
+        """Say when a certificate that is shown expires."""
+        self._tls_expiry.labels(_known(certificate, self._words.tls_certificates)).set(unix_seconds)
 
     def storage(self, mount: str, operation: str, result: str, seconds: float) -> None:
         """Count and time one open or read of storage."""
