@@ -28,9 +28,13 @@ class Tls(Table):
     client_certificates: ClientCertificates = Field(
         "off", description="Whether clients are asked for a certificate; one that is shown has to be good."
     )
-    client_ca: File | None = Field(None, description="PEM file of the authorities that client certificates lead to.")
+    client_ca: File | None = Field(
+        None, description="PEM file of the authorities that client certificates lead to; no revocation lists are asked."
+    )
     session_tickets: WholeNumber = Field(
-        2, le=MAX_TICKETS, description="Tickets that a TLS 1.3 client gets to resume with; 0: nobody resumes."
+        2,
+        le=MAX_TICKETS,
+        description="Tickets that a TLS 1.3 client gets to resume with; 0 gives none, not to TLS 1.2 either.",
     )
     handshake_seconds: Timeout = Field(10.0, description="How long a handshake may take.")
     certificates: Annotated[

@@ -118,11 +118,17 @@ class Certificates:
         for pair in self._pairs:
             versions = self._versions(pair)
             if pair.name not in known or known[pair.name].versions != versions:
-                found[pair.name] = self._read(pair, versions, now)
+                found[pair.name] = self._read_safely(pair, versions, now)
         return found
 
     def _versions(self, pair: Pair) -> tuple[_Version | None, ...]:
         return tuple(_version(path) for path in (pair.certificate, pair.key, self._policy.client_ca) if path)
+
+    def _read_safely(self, pair: Pair, versions: tuple[_Version | None, ...], now: float) -> _Loaded | list[Flaw]:
+        try:
+            return self._read(pair, versions, now)
+        except Exception as error:  # a defect in the reading of one file must not end the looking at all
+            return [Flaw("certificate", f"cannot be read ({type(error).__name__})")]
 
     def _read(self, pair: Pair, versions: tuple[_Version | None, ...], now: float) -> _Loaded | list[Flaw]:
         flaws: list[Flaw] = []

@@ -38,6 +38,17 @@ def test_tls(tls: dict[str, object], keys: list[str]) -> None:
     assert problems(tls) == keys
 
 
+def test_an_edge_may_show_its_certificate_here_or_to_a_proxy() -> None:
+    edge = {"trust": "verifies", "proof": "certificate", "names": ["edge.example"]}
+    signed = {"prefix": "/vod", "storage": "memory:", "access": "signed", "keys": "main", "edge": edge}
+    tables = {"mount": [signed], "keyrings": {"main": {"file": "keys.json"}}}
+    own = {"tls": CERTIFICATES | {"client_certificates": "optional", "client_ca": "ca.pem"}}
+    parse(tables | {"public": own}, Path("/srv"))
+    with pytest.raises(SettingsError) as refused:
+        parse(tables | {"public": {"tls": CERTIFICATES}}, Path("/srv"))
+    assert [problem.key for problem in refused.value.problems] == ["mount[0].edge.proof"]
+
+
 def test_paths_are_relative_to_the_file_and_the_first_stays_the_first() -> None:
     tables = {"mount": [MOUNT], "public": {"tls": {"certificates": {"z": PAIR, "a": PAIR}}}}
     found = parse(tables, Path("/srv")).public.tls.certificates
