@@ -390,6 +390,23 @@ async def _bodies(folder: Path) -> None:
 test_bodies_are_exact = on_every_loop(_bodies)
 
 
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_body_that_breaks_resets_the_connection(loop: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def story() -> None:
+        async with running(tmp_path, public=tables(tmp_path)) as gateway:
+            file = gateway.put("a/1.m4s", os.urandom(24 * 1024 * 1024))
+            async with tls_connected(gateway.where.public_port, CLIENT, HOST) as wire:
+                await wire.send(b"GET /open/a/1.m4s HTTP/1.1\r\nHost: a\r\n\r\n")
+                length = int((await wire.head())["content-length"])
+                file.write_bytes(b"another")
+                with pytest.raises(REFUSED):
+                    await wire.exactly(length)
+
+    with asyncio.Runner(loop_factory=loop_factory(loop)) as runner, caplog.at_level(logging.WARNING):
+        runner.run(story())
+    assert [record.name for record in caplog.records] == ["origin.serving.send"]
+
+
 async def test_a_new_certificate_is_for_new_connections(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "origin.server.tls")
     async with running(tmp_path, public=tables(tmp_path)) as gateway:
