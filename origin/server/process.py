@@ -51,7 +51,7 @@ async def listening(settings: Settings, runtime: Runtime) -> AsyncIterator[Liste
         load_balancers=None if has_tls else TrustedProxies(settings.public.load_balancers),
         lane=runtime.lane,
     )
-    async with tls_terms(settings, runtime.metrics) as terms, _admin(settings, runtime) as admin_port:
+    async with tls_terms(settings, runtime.metrics.tls) as terms, _admin(settings, runtime) as admin_port:
         sockets = await _open(public, settings.public.host, settings.public.port, terms)
         try:
             yield Listening(_port(sockets), admin_port)

@@ -21,7 +21,7 @@ from origin.serving.connection import Connection, ConnectionServer
 from origin.serving.forwarded import TrustedProxies, address_of
 from origin.settings import Settings
 from origin.settings.tls import Tls
-from origin.telemetry.metrics import Metrics
+from origin.telemetry.tls_metrics import TlsMetrics
 from origin.tls.certificates import Certificates, CertificatesUnusable, Fault, Pair, Refreshed
 from origin.tls.client_hello import MAX_BYTES, read_client_hello
 from origin.tls.contexts import Policy
@@ -59,7 +59,7 @@ class Terms:
 
 
 @contextlib.asynccontextmanager
-async def tls_terms(configured: Settings, metrics: Metrics) -> AsyncIterator[Terms | None]:
+async def tls_terms(configured: Settings, metrics: TlsMetrics) -> AsyncIterator[Terms | None]:
     """The public listener's certificates, read and kept fresh inside; None when it speaks plain HTTP.
 
     Raises `TlsUnusable`.
@@ -81,7 +81,7 @@ async def tls_terms(configured: Settings, metrics: Metrics) -> AsyncIterator[Ter
             tls.handshake_seconds,
             configured.public.max_connections,
             TrustedProxies(configured.public.load_balancers),
-            metrics.tls_handshake,
+            metrics.handshake,
         )
     finally:
         keeping.cancel()
@@ -108,7 +108,7 @@ def _key(fault: Fault) -> str:
 class _Teller:
     """Logs what came of looking at the files, each fault once for as long as it lasts, and measures."""
 
-    def __init__(self, certificates: Certificates, metrics: Metrics) -> None:
+    def __init__(self, certificates: Certificates, metrics: TlsMetrics) -> None:
         self._certificates, self._metrics = certificates, metrics
         self._known: frozenset[str] = frozenset()
         self._measure()
@@ -125,7 +125,7 @@ class _Teller:
 
     def _measure(self) -> None:
         for name, expires in self._certificates.expiries.items():
-            self._metrics.tls_expiry(name, expires)
+            self._metrics.expiry(name, expires)
 
 
 class TlsServer:

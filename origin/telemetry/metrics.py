@@ -22,6 +22,7 @@ from origin.media.kinds import Kind
 from origin.telemetry import declarations as declared
 from origin.telemetry.series import Counter, Families, Histogram
 from origin.telemetry.shared_values import SharedValues, WorkerProcesses
+from origin.telemetry.tls_metrics import TlsMetrics, TlsVocabulary
 from origin.telemetry.upstream_metrics import UpstreamMetrics, UpstreamVocabulary
 
 UNKNOWN = "-"
@@ -51,8 +52,7 @@ class Vocabulary:
     ledger_decisions: Collection[str] = ()
     ledger_operations: Collection[str] = ()
     key_rings: Collection[str] = ()
-    tls_results: Collection[str] = ()
-    tls_certificates: Collection[str] = ()
+    tls: TlsVocabulary = field(default_factory=TlsVocabulary)
     upstream: UpstreamVocabulary = field(default_factory=UpstreamVocabulary)
 
 
@@ -104,8 +104,6 @@ class Metrics:
         self._revocations = families.gauge(declared.REVOCATIONS).labels()
         self._revocations_age = families.gauge(declared.REVOCATIONS_AGE).labels()
         self._key_ring_age = families.gauge(declared.KEY_RING_AGE)
-        self._tls_handshakes = families.counter(declared.TLS_HANDSHAKES)
-        self._tls_expiry = families.gauge(declared.TLS_EXPIRY)
         self._storage_operations = families.counter(declared.STORAGE_OPERATIONS)
         self._storage_seconds = families.histogram(declared.STORAGE_SECONDS)
         self._manifests_refused = families.counter(declared.MANIFESTS_REFUSED)
@@ -115,6 +113,7 @@ class Metrics:
         self._garbage = tuple(map(families.counter, _GARBAGE))
         self._garbage_seen = [dict.fromkeys(_GARBAGE.values(), 0) for _ in gc.get_stats()]
         self._dropping = threading.Lock()
+        self.tls = TlsMetrics(families, vocabulary.tls)
         self.upstream = UpstreamMetrics(families, vocabulary.upstream)
         self.breaker(BreakerState.CLOSED)
         self.collected_garbage()
@@ -193,14 +192,6 @@ class Metrics:
         """Say how long ago a key ring was last confirmed by its source; None: it never was."""
         known = self._key_ring_age.labels(_known(ring, self._words.key_rings))
         known.set(math.nan if age_seconds is None else age_seconds)
-
-    def tls_handshake(self, result: str) -> None:
-        """Count what came of a TLS handshake."""
-        self._tls_handshakes.labels(_known(result, self._words.tls_results)).inc()
-
-    def tls_expiry(self, certificate: str, unix_seconds: float) -> None:
-        """Say when a certificate that is shown expires."""
-        self._tls_expiry.labels(_known(certificate, self._words.tls_certificates)).set(unix_seconds)
 
     def storage(self, mount: str, operation: str, result: str, seconds: float) -> None:
         """Count and time one open or read of storage."""

@@ -372,6 +372,9 @@ async def _bodies(folder: Path) -> None:
             for first, last in ((0, 0), (100, 300_000), (262_143, 5_242_880), (len(data) - 1, len(data) - 1)):
                 answer = await wire.ask("/open/a/1.m4s", f"Range: bytes={first}-{last}")
                 assert (answer.status, answer.body == data[first : last + 1]) == (206, True)
+            small = gateway.put("a/2.m4s", data[:200_000]).name
+            for _ in range(5):  # hot by then
+                assert (await wire.ask(f"/open/a/{small}")).body == data[:200_000]
             several = await wire.ask("/open/a/1.m4s", "Range: bytes=0-999999,2000000-2999999")
             assert data[:1_000_000] in several.body
             assert data[2_000_000:3_000_000] in several.body
