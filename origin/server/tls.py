@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import select
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -33,6 +34,9 @@ _AT = "public.tls"
 _ACCEPTS_AT_ONCE = 4  # few, so that workers that wake up together share them; a handshake takes far longer
 _PAUSE_SECONDS = 1.0  # after an accept that failed for want of descriptors or memory
 _LEAST_SECONDS = 0.001  # loops want more than nothing
+_LOOK_AGAIN_SECONDS = 0.05  # at what was readable and had nothing new
+_END = getattr(select, "POLLRDHUP", None)
+_GRACE_SECONDS = 1.0  # after which a handshake is over that the loop should have ended
 
 Read = TypeVar("Read")
 Address = tuple[object, ...]  # as `socket.accept` gives it
@@ -202,13 +206,16 @@ class TlsServer:
             raise
         try:
             # From here on the socket is the loop's, to close as well.
-            transport, _ = await self._loop.connect_accepted_socket(
-                lambda: self._connection(header),
-                accepted,
-                ssl=self._terms.certificates.context_for(host),
-                ssl_handshake_timeout=max(_LEAST_SECONDS, deadline - self._loop.time()),
-            )
-        except OSError as error:
+            async with asyncio.timeout_at(deadline + _GRACE_SECONDS):
+                transport, _ = await self._loop.connect_accepted_socket(
+                    lambda: self._connection(header),
+                    accepted,
+                    ssl=self._terms.certificates.context_for(host),
+                    ssl_handshake_timeout=max(_LEAST_SECONDS, deadline - self._loop.time()),
+                )
+        except Exception as error:
+            if not isinstance(error, OSError):
+                _log.exception("a handshake ended in a defect")
             self._terms.counted(failure_of(error))
             return
         is_resumed = transport.get_extra_info("ssl_object").session_reused
@@ -236,22 +243,39 @@ class TlsServer:
 
 async def _peeked(connection: socket.socket, read: Callable[[bytes], Read | None], most: int) -> Read:
     """What `read` makes of the first bytes, which stay where they are; ConnectionError when too few come."""
-    seen = 0
+    data = b""
     try:
         while True:
-            await _readable(connection)
-            data = connection.recv(most, socket.MSG_PEEK)
-            if len(data) <= seen:
-                raise ConnectionResetError("ended before it was told what it is")
+            data = await _grown(connection, data, most)
             found = read(data)
             if found is not None:
                 return found
-            seen = len(data)
             # Readable again when there is more than that: what is peeked at would keep it readable for ever.
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, seen + 1)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, len(data) + 1)
     finally:
-        if seen:
+        if data:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+
+
+async def _grown(connection: socket.socket, known: bytes, most: int) -> bytes:
+    """The bytes that wait to be read, when they have become more than `known`; ConnectionError when they never will."""
+    while True:
+        await _readable(connection)
+        data = connection.recv(most, socket.MSG_PEEK)
+        if len(data) > len(known):
+            return data
+        if not data or _has_ended(connection):
+            raise ConnectionResetError("ended before it was told what it is")
+        await asyncio.sleep(_LOOK_AGAIN_SECONDS)  # the kernel may say so early, when it is short of memory
+
+
+def _has_ended(connection: socket.socket) -> bool:
+    """Whether nothing more will come. Only Linux tells while something is left to be read; elsewhere it has ended."""
+    if _END is None:
+        return True
+    poller = select.poll()
+    poller.register(connection, _END)
+    return bool(poller.poll(0))
 
 
 async def _readable(connection: socket.socket) -> None:
