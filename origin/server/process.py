@@ -7,12 +7,14 @@ import contextlib
 import logging
 import os
 import signal
+import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from aiohttp import web
 
 from origin.runtime import Runtime
+from origin.server.tls import Terms, TlsServer, tls_terms
 from origin.serving.connection import ConnectionServer
 from origin.serving.forwarded import TrustedProxies
 from origin.settings import Settings
@@ -39,16 +41,18 @@ class ListenError(Exception):
 @contextlib.asynccontextmanager
 async def listening(settings: Settings, runtime: Runtime) -> AsyncIterator[Listening]:
     """Both listeners are open inside; leaving drains the public one within the configured time."""
+    has_tls = bool(settings.public.tls.certificates)
     public = ConnectionServer(
         runtime.public_handler,
         keepalive_seconds=settings.public.keepalive_seconds,
         header_seconds=settings.public.header_seconds,
         max_connections=settings.public.max_connections,
-        load_balancers=TrustedProxies(settings.public.load_balancers),
+        # With TLS the header stands in front of the handshake, and is read there.
+        load_balancers=None if has_tls else TrustedProxies(settings.public.load_balancers),
         lane=runtime.lane,
     )
-    async with _admin(settings, runtime) as admin_port:
-        sockets = await _open(public, settings.public.host, settings.public.port)
+    async with tls_terms(settings, runtime.metrics.tls) as terms, _admin(settings, runtime) as admin_port:
+        sockets = await _open(public, settings.public.host, settings.public.port, terms)
         try:
             yield Listening(_port(sockets), admin_port)
         finally:
@@ -71,7 +75,9 @@ async def serve(settings: Settings, runtime: Runtime, announce: Callable[[Listen
             loop.remove_signal_handler(number)
 
 
-async def _drain(public: ConnectionServer, sockets: asyncio.Server, runtime: Runtime, drain_seconds: float) -> None:
+async def _drain(
+    public: ConnectionServer, sockets: asyncio.Server | TlsServer, runtime: Runtime, drain_seconds: float
+) -> None:
     """Not ready → stop accepting → close idle connections → wait for transfers up to a limit → close."""
     runtime.health.is_draining = True
     await asyncio.sleep(min(_LOOK_AWAY_SECONDS, drain_seconds))
@@ -97,12 +103,24 @@ async def _admin(settings: Settings, runtime: Runtime) -> AsyncIterator[int]:
         await runner.cleanup()
 
 
-async def _open(public: ConnectionServer, host: str, port: int) -> asyncio.Server:
-    loop = asyncio.get_running_loop()
+async def _open(public: ConnectionServer, host: str, port: int, terms: Terms | None) -> asyncio.Server | TlsServer:
+    loop, is_plain = asyncio.get_running_loop(), terms is None
     try:
-        return await loop.create_server(public, host, port, backlog=BACKLOG, reuse_address=True)
+        bound = await loop.create_server(
+            public, host, port, backlog=BACKLOG, reuse_address=True, start_serving=is_plain
+        )
+        return bound if terms is None else TlsServer(public, _taken_over(bound), terms)
     except OSError as error:
         raise ListenError(_sentence("public", host, port, error)) from error
+
+
+def _taken_over(bound: asyncio.Server) -> list[socket.socket]:
+    """The sockets of a server that has not begun to accept."""
+    taken = [socket.fromfd(one.fileno(), one.family, one.type) for one in bound.sockets]
+    bound.close()
+    for one in taken:
+        one.listen(BACKLOG)
+    return taken
 
 
 def authority(host: str, port: int) -> str:
@@ -117,6 +135,6 @@ def _sentence(listener: str, host: str, port: int, error: OSError) -> str:
     return f"cannot listen on {authority(host, port)} ({listener}): {words}"
 
 
-def _port(server: asyncio.Server) -> int:
+def _port(server: asyncio.Server | TlsServer) -> int:
     port: int = server.sockets[0].getsockname()[1]
     return port

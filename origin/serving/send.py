@@ -192,6 +192,9 @@ async def _sendfile(transport: asyncio.Transport | None, content: Content, windo
         return False
     if transport is None or transport.is_closing():
         raise ConnectionResetError("connection lost")
+    # Not left to the loop to find out: asyncio's own says it by an error that may mean anything.
+    if transport.get_extra_info("sslcontext") is not None and not transport.get_extra_info("ktls_send_enabled"):
+        return False
     file = cast("IO[bytes]", Descriptor(descriptor))
     loop = asyncio.get_running_loop()
     try:
