@@ -1,7 +1,7 @@
 """Have we got it already?
 
 Values that do not differ between viewers, kept in this process's memory and in a tier that processes share.
-Time, loads and recorders are arguments; nothing here knows what is cached, and Redis is known to `redis_link`
+Time, loads and recorders are arguments; nothing here knows what is cached, and Redis is known to `redis_client`
 alone.
 """
 

@@ -7,7 +7,7 @@
     waiting   the two ends of a wait for another node: its body, or its word
 
 Nothing here is needed for a right answer: without Redis every process is a fleet of its own. Time, chance and tokens
-are arguments, and Redis is known to `cache.redis_link` alone.
+are arguments, and Redis is known to `cache.redis_client` alone.
 """
 
 from cache.fleet.bus import Bus, LocalBus, RedisBus

@@ -35,6 +35,7 @@ def configuration(host: str, port: int, state: Path) -> dict[str, object]:
     return {
         "public": {"host": host, "port": port},
         "admin": {"host": host, "port": 0},
+        "server": {"drain_seconds": 1},  # whoever plays with it does not wait for it
         "log": {"access": False, "format": "text", "level": "warning"},
         "keyrings": {"demo": {"file": str(key_file(state))}},
         "mount": [

@@ -5,23 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
-import signal
 import socket
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
 
 from aiohttp import web
 
 from origin.runtime import Runtime
+from origin.server.listeners import ACCEPTS_AT_ONCE, BACKLOG, Place, Sockets, open_listener, port_of
+from origin.server.orders import Orders, obeying_signals
 from origin.server.tls import Terms, TlsServer, tls_terms
 from origin.serving.connection import ConnectionServer
 from origin.serving.forwarded import TrustedProxies
 from origin.settings import Settings
+from origin.systemd.notify import Notifier
 
 _log = logging.getLogger(__name__)
 
-BACKLOG = 1024
 # Between "not ready" and "no longer accepting", so that a load balancer that polls can look away first.
 _LOOK_AWAY_SECONDS = 0.2
 
@@ -34,13 +34,21 @@ class Listening:
     admin_port: int
 
 
-class ListenError(Exception):
-    """A listener could not be opened."""
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What whoever started the process has given it."""
+
+    sockets: Sockets = field(default_factory=Sockets)
+    notifier: Notifier = field(default_factory=lambda: Notifier(None))
+    watchdog_seconds: float | None = None
 
 
 @contextlib.asynccontextmanager
-async def listening(settings: Settings, runtime: Runtime) -> AsyncIterator[Listening]:
-    """Both listeners are open inside; leaving drains the public one within the configured time."""
+async def listening(
+    settings: Settings, runtime: Runtime, sockets: Sockets | None = None, orders: Orders | None = None
+) -> AsyncIterator[Listening]:
+    """Both listeners are open inside, on `sockets` or new ones; leaving drains within the configured time."""
+    sockets, orders = sockets or Sockets(), orders or Orders()
     has_tls = bool(settings.public.tls.certificates)
     public = ConnectionServer(
         runtime.public_handler,
@@ -51,90 +59,108 @@ async def listening(settings: Settings, runtime: Runtime) -> AsyncIterator[Liste
         load_balancers=None if has_tls else TrustedProxies(settings.public.load_balancers),
         lane=runtime.lane,
     )
-    async with tls_terms(settings, runtime.metrics.tls) as terms, _admin(settings, runtime) as admin_port:
-        sockets = await _open(public, settings.public.host, settings.public.port, terms)
+    async with tls_terms(settings, runtime.metrics.tls) as terms, _admin(settings, runtime, sockets.admin) as admin:
+        place = Place(settings.public.host, settings.public.port)
+        opened = await _opened("public", place, sockets.public)
+        port = port_of(opened)
+        servers = [await _start(public, each, terms, is_shared=bool(sockets.public)) for each in opened]
         try:
-            yield Listening(_port(sockets), admin_port)
+            yield Listening(port, admin.port)
         finally:
-            await _drain(public, sockets, runtime, settings.server.drain_seconds)
+            if orders.is_replaced:
+                await admin.close()  # who asks anew whether the service is ready is to hear it from the others
+            else:
+                runtime.health.is_draining = True
+                await asyncio.sleep(min(_LOOK_AWAY_SECONDS, settings.server.drain_seconds))
+            await _drain(public, servers, settings.server.drain_seconds, orders)
 
 
-async def serve(settings: Settings, runtime: Runtime, announce: Callable[[Listening], None]) -> None:
-    """Serve until SIGTERM or SIGINT. `announce` is called once, when requests are answered."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    try:
-        async with listening(settings, runtime) as where:
-            announce(where)
-            await stop.wait()
-            _log.info("draining")
-    finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
-
-
-async def _drain(
-    public: ConnectionServer, sockets: asyncio.Server | TlsServer, runtime: Runtime, drain_seconds: float
+async def serve(
+    settings: Settings,
+    runtime: Runtime,
+    announce: Callable[[Listening], None],
+    surroundings: Surroundings | None = None,
+    orders: Orders | None = None,
 ) -> None:
-    """Not ready → stop accepting → close idle connections → wait for transfers up to a limit → close."""
-    runtime.health.is_draining = True
-    await asyncio.sleep(min(_LOOK_AWAY_SECONDS, drain_seconds))
-    sockets.close()
-    public.pre_shutdown()
-    # aiohttp waits for the handlers once, cancels them, and waits once more: half the time for each.
-    await public.shutdown(drain_seconds / 2)
-    await sockets.wait_closed()
+    """Serve until SIGTERM, SIGINT, or `orders`. `announce` is called once, when requests are answered."""
+    surroundings, orders = surroundings or Surroundings(), orders or Orders()
+    notifier = surroundings.notifier
+    with obeying_signals(orders):
+        async with listening(settings, runtime, surroundings.sockets, orders) as where:
+            announce(where)
+            notifier.ready("Serving")
+            async with _watched(notifier, surroundings.watchdog_seconds):
+                await orders.end.wait()
+            _log.info("draining")
+            notifier.stopping()
 
 
 @contextlib.asynccontextmanager
-async def _admin(settings: Settings, runtime: Runtime) -> AsyncIterator[int]:
+async def _watched(notifier: Notifier, every_seconds: float | None) -> AsyncIterator[None]:
+    """The loop says that it turns, where a watchdog listens."""
+
+    async def say() -> None:
+        while every_seconds is not None:
+            notifier.alive()
+            await asyncio.sleep(every_seconds)
+
+    saying = asyncio.create_task(say())
+    try:
+        yield
+    finally:
+        saying.cancel()
+        await asyncio.gather(saying, return_exceptions=True)
+
+
+async def _drain(
+    public: ConnectionServer, servers: Sequence[asyncio.Server | TlsServer], drain_seconds: float, orders: Orders
+) -> None:
+    """Stop accepting → answer what comes on open connections, and finish what goes out → close."""
+    for server in servers:
+        server.close()
+    await public.drain(drain_seconds, orders.hurry)
+    for server in servers:
+        await server.wait_closed()
+
+
+@dataclass(frozen=True, slots=True)
+class _Admin:
+    """The admin listener."""
+
+    port: int
+    sites: Sequence[web.SockSite]
+
+    async def close(self) -> None:
+        """Accept nobody any more; who is there already goes on being answered."""
+        for site in self.sites:
+            await site.stop()
+
+
+@contextlib.asynccontextmanager
+async def _admin(settings: Settings, runtime: Runtime, given: Sequence[socket.socket]) -> AsyncIterator[_Admin]:
     runner = web.AppRunner(runtime.admin_application, access_log=None, keepalive_timeout=75, shutdown_timeout=1)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, settings.admin.host, settings.admin.port)
-        try:
+        opened = await _opened("admin", Place(settings.admin.host, settings.admin.port), given)
+        port, sites = port_of(opened), [web.SockSite(runner, each, backlog=BACKLOG) for each in opened]
+        for site in sites:
             await site.start()
-        except OSError as error:
-            raise ListenError(_sentence("admin", settings.admin.host, settings.admin.port, error)) from error
-        yield runner.addresses[0][1]
+        yield _Admin(port, sites)
     finally:
         await runner.cleanup()
 
 
-async def _open(public: ConnectionServer, host: str, port: int, terms: Terms | None) -> asyncio.Server | TlsServer:
-    loop, is_plain = asyncio.get_running_loop(), terms is None
-    try:
-        bound = await loop.create_server(
-            public, host, port, backlog=BACKLOG, reuse_address=True, start_serving=is_plain
-        )
-        return bound if terms is None else TlsServer(public, _taken_over(bound), terms)
-    except OSError as error:
-        raise ListenError(_sentence("public", host, port, error)) from error
+async def _opened(name: str, place: Place, given: Sequence[socket.socket]) -> Sequence[socket.socket]:
+    # In a thread: a name is looked up.
+    return given or await asyncio.to_thread(open_listener, name, place)
 
 
-def _taken_over(bound: asyncio.Server) -> list[socket.socket]:
-    """The sockets of a server that has not begun to accept."""
-    taken = [socket.fromfd(one.fileno(), one.family, one.type) for one in bound.sockets]
-    bound.close()
-    for one in taken:
-        one.listen(BACKLOG)
-    return taken
-
-
-def authority(host: str, port: int) -> str:
-    """Host and port as they stand in a URL (RFC 3986 §3.2.2)."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _sentence(listener: str, host: str, port: int, error: OSError) -> str:
-    # The loop's own words repeat the address; a failed look-up of a name has a negative number and good words.
-    number = error.errno or 0
-    words = os.strerror(number) if number > 0 else error.strerror or str(error)
-    return f"cannot listen on {authority(host, port)} ({listener}): {words}"
-
-
-def _port(server: asyncio.Server | TlsServer) -> int:
-    port: int = server.sockets[0].getsockname()[1]
-    return port
+async def _start(
+    public: ConnectionServer, listener: socket.socket, terms: Terms | None, *, is_shared: bool
+) -> asyncio.Server | TlsServer:
+    if terms is not None:
+        return TlsServer(public, (listener,), terms)
+    accepts = ACCEPTS_AT_ONCE if is_shared else BACKLOG
+    server = await asyncio.get_running_loop().create_server(public, sock=listener, backlog=accepts)
+    listener.listen(BACKLOG)  # a loop in C has made `accepts` the kernel's limit, too
+    return server

@@ -13,8 +13,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
 
 from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_parser import RawRequestMessage
-from aiohttp.streams import EMPTY_PAYLOAD
+from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestHandler
 
 from origin.http.problem import Problem, problem_reply
@@ -24,6 +25,10 @@ from origin.serving.file_run import FileRun, SendsFiles
 from origin.serving.forwarded import TrustedProxies, address_of
 
 _log = logging.getLogger(__name__)
+
+_SETTLE_SECONDS = 0.1
+_LOOK_SECONDS = 0.02
+_CUT_SECONDS = 0.1  # a handler may take to notice that it is cut off
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 Body = bytes | bytearray | memoryview | FileRun
@@ -100,6 +105,15 @@ class Connection(RequestHandler):
         if self.proxied is not None and self.proxied.source is not None:
             return (str(self.proxied.source), self.proxied.port)
         return None if self.transport is None else self.transport.get_extra_info("peername")
+
+    @property
+    def has_more(self) -> bool:
+        """Whether requests wait behind the one that is answered."""
+        return bool(self._messages)
+
+    def leave_lane(self) -> None:
+        """From now on aiohttp alone answers."""
+        self._lane = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start waiting for the first header block."""
@@ -292,7 +306,8 @@ class ConnectionServer(web.Server):
 
         Connections from `load_balancers` begin with a PROXY header, or they are closed. `lane` is asked before aiohttp.
         """
-        super().__init__(handler)
+        super().__init__(handler, request_factory=self._request)
+        self.is_draining = False
         self.keepalive_seconds = keepalive_seconds
         self.header_seconds = header_seconds
         self.max_connections = max_connections
@@ -316,3 +331,33 @@ class ConnectionServer(web.Server):
         super().connection_made(handler, transport)
         if len(self._connections) > self.max_connections:
             transport.abort()
+
+    async def drain(self, seconds: float, hurry: asyncio.Event) -> None:
+        """Close every connection with the next answer on it; after `seconds`, or in a hurry, those that are left.
+
+        To close idle ones at once would lose the requests that are on their way to them (RFC 9112 §9.5). Nobody may be
+        accepting any more.
+        """
+        self.is_draining = True
+        self.lane = None  # which says nothing of closing
+        for connection in self._connections:
+            if isinstance(connection, Connection):
+                connection.leave_lane()
+        deadline = self._loop.time() + seconds
+        await asyncio.sleep(min(_SETTLE_SECONDS, seconds))  # what was accepted becomes a connection
+        while self._connections and not hurry.is_set() and self._loop.time() < deadline:  # noqa: ASYNC110  # see above
+            await asyncio.sleep(_LOOK_SECONDS)
+        await self.shutdown(_CUT_SECONDS)
+
+    def _request(
+        self,
+        message: RawRequestMessage,
+        payload: StreamReader,
+        protocol: RequestHandler,
+        writer: AbstractStreamWriter,
+        task: asyncio.Task[None],
+    ) -> web.BaseRequest:
+        # The last of those that have come: what was pipelined behind a "close" would never be answered.
+        if self.is_draining and not (isinstance(protocol, Connection) and protocol.has_more):
+            message = message._replace(should_close=True)
+        return self._make_request(message, payload, protocol, writer, task)

@@ -33,6 +33,7 @@ from origin.settings.values import (
     Timeout,
     Variable,
     Word,
+    Workers,
 )
 
 # The token dialects a mount may accept.
@@ -115,7 +116,14 @@ class Server(Table):
         description='Memory for the bodies of hot segments per worker, in bytes or as a size such as "256MiB".',
     )
     drain_seconds: Seconds = Field(
-        10.0, description="How long transfers in progress may take to end when the process is told to stop."
+        10.0,
+        description="How long transfers in progress may take to end, and idle connections are answered once more, "
+        "when the process is told to stop.",
+    )
+    workers: Workers | None = Field(
+        None,
+        description='Supervised processes that share the listeners, or "auto" for one per processor; without it one '
+        "process serves alone.",
     )
 
 

@@ -229,6 +229,14 @@ def _lifetime(value: object) -> object:
     raise ValueError('should be "immutable" or a whole number of seconds, at least 0')
 
 
+def _workers(value: object) -> object:
+    is_count = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_WORKERS
+    if value == "auto" or is_count:
+        return value
+    raise ValueError(f'should be "auto" or a whole number from 1 to {MAX_WORKERS}')
+
+
+MAX_WORKERS = 256
 MAX_SECONDS = 2**31 - 1  # the largest delta-seconds every cache understands (RFC 9111 §1.2.2)
 
 Flag = Annotated[bool, Field(strict=True)]
@@ -245,6 +253,7 @@ ByteCount = Annotated[
     WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": _SIZE.pattern}]}),
 ]
 Lifetime = Annotated[Literal["immutable"] | int, BeforeValidator(_lifetime)]
+Workers = Annotated[Literal["auto"] | int, BeforeValidator(_workers)]
 Network = Annotated[
     IPv4Network | IPv6Network,
     BeforeValidator(_network),

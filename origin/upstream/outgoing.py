@@ -6,6 +6,7 @@ import hmac
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from hashlib import sha256
 from ipaddress import ip_address
 
@@ -26,14 +27,23 @@ _TOKEN_TEXT = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105  # a token of HTTP
 _QUOTED_TEXT = r'"(?:[\t !#-\[\]-~\x80-\uffff]|\\[\t -~\x80-\uffff])*+"'
 _PARAMETER = rf"[ \t]*+;[ \t]*+{_TOKEN_TEXT}=(?:{_TOKEN_TEXT}|{_QUOTED_TEXT})"
 _LOOP_ID = r"(?:\[[0-9A-Fa-f:.]++\]|[!#$%&'*+.^_`|~0-9A-Za-z-]++)(?::[0-9]*+)?"
-_LOOP_MEMBER = re.compile(rf"[ \t]*+({_LOOP_ID})(?:{_PARAMETER})*+[ \t]*+(?:,|\Z)")
 _LOOP_EMPTY = re.compile(r"[ \t]*+(?:,|\Z)")
 _PAIR = rf"{_TOKEN_TEXT}=(?:{_TOKEN_TEXT}|{_QUOTED_TEXT})"
 _ELEMENT = rf"(?:{_PAIR})?+(?:[ \t]*+;[ \t]*+(?:{_PAIR})?+)*+"
-_FORWARDED = re.compile(rf"[ \t]*+{_ELEMENT}(?:[ \t]*+,[ \t]*+{_ELEMENT})*+[ \t]*+")
 _TOKEN = re.compile(_TOKEN_TEXT)
 _QUOTABLE = re.compile(r"[ !#-\[\]-~]+")
 _VALUE = re.compile(r"[\t -~\x80-\ud7ff\ue000-\U0010ffff]*")
+
+
+# These two take longer to compile than all the others; many who start never need them.
+@cache
+def _loop_member() -> re.Pattern[str]:
+    return re.compile(rf"[ \t]*+({_LOOP_ID})(?:{_PARAMETER})*+[ \t]*+(?:,|\Z)")
+
+
+@cache
+def _forwarded() -> re.Pattern[str]:
+    return re.compile(rf"[ \t]*+{_ELEMENT}(?:[ \t]*+,[ \t]*+{_ELEMENT})*+[ \t]*+")
 
 
 class Forwarding(StrEnum):
@@ -102,7 +112,7 @@ def prepared(request: Outgoing, additions: Additions) -> Fields:
         ("CDN-Loop", cdn_loop(loop, additions.loop_id, additions.loop_parameter)),
         ("Via", f"{via}, 1.1 {additions.via}" if via else f"1.1 {additions.via}"),
     ]
-    told = forwarded if forwarded and _FORWARDED.fullmatch(forwarded) else None
+    told = forwarded if forwarded and _forwarded().fullmatch(forwarded) else None
     if request.viewer is not None and additions.forwarding is not Forwarding.OFF:
         pseudonym = additions.salt if additions.forwarding is Forwarding.OBFUSCATED else None
         element = forwarded_element(request.viewer, pseudonym)
@@ -155,7 +165,7 @@ def _loop_names(value: str) -> list[str]:
     names: list[str] = []
     at = 0
     while at < len(value):
-        member = _LOOP_MEMBER.match(value, at)
+        member = _loop_member().match(value, at)
         empty = _LOOP_EMPTY.match(value, at) if member is None else None
         if member is not None:
             names.append(member[1].lower())

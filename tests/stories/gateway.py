@@ -19,6 +19,8 @@ from origin.keystore.file import write_ring
 from origin.keystore.generate import new_key
 from origin.realms import realm_of
 from origin.runtime import Runtime, open_runtime
+from origin.server.listeners import Sockets
+from origin.server.orders import Orders
 from origin.server.process import Listening, listening
 
 SECRET = "an-edge-secret-of-32-characters!"
@@ -179,6 +181,8 @@ async def running(
     mounts: list[dict[str, object]] | None = None,
     *,
     pages: Pages | None = None,
+    sockets: Sockets | None = None,
+    orders: Orders | None = None,
     **tables: Mapping[str, object],
 ) -> AsyncIterator[Gateway]:
     """A gateway over `folder`/media; one open mount at /open and one signed at /vod unless `mounts` says otherwise."""
@@ -200,5 +204,5 @@ async def running(
         known = values.get(name, {})
         values[name] = {**(known if isinstance(known, dict) else {}), **table}
     configured = settings.parse(values, folder)
-    async with open_runtime(configured, pages) as runtime, listening(configured, runtime) as where:
+    async with open_runtime(configured, pages) as runtime, listening(configured, runtime, sockets, orders) as where:
         yield Gateway(configured, runtime, where, media, ring)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.origin.cli.conftest import CONFIGURATION, Console
-from tests.system.processes import Gateway, headgate, serving, wait_until, write_configuration
+from tests.system.processes import HEADGATE, Gateway, environment, headgate, serving, wait_until, write_configuration
 
 DIRECTORY = "/vod/film/"
 # Prints what is frozen, whether collections are fewer now, and what a full one goes through, before and after.
@@ -160,6 +160,30 @@ def test_nothing_to_serve(config: Path) -> None:
     said = headgate("serve", cwd=config.parent)
     assert said.returncode == 2
     assert said.stderr == "headgate: headgate.toml: mount: is missing: there is nothing to serve (add a [[mount]])\n"
+
+
+# Large, and for those alone who are configured to need them.
+HEAVY = {"jinja2", "origin.demo.page", "redis", "rich"}
+
+
+def test_what_a_configuration_does_not_need_is_not_imported(config: Path) -> None:
+    stderr = config.with_name("imports")
+    with stderr.open("wb") as err:
+        process = subprocess.Popen(
+            [sys.executable, "-X", "importtime", *HEADGATE[1:], "serve", "--config", str(config)],
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=err,
+        )
+    try:
+        wait_until(lambda: "metrics and health on" in stderr.read_text(), "it serves")
+    finally:
+        process.terminate()
+        assert process.wait(30) == 0
+    imported = {line.rpartition("|")[2].strip() for line in stderr.read_text().splitlines() if "import time:" in line}
+    assert {"origin.runtime", "pydantic", "origin.server.process"} <= imported
+    assert HEAVY & imported == set()
 
 
 def test_viewers_do_not_notice_that_nobody_reads_the_access_log(config: Path) -> None:
