@@ -33,9 +33,9 @@ format: $(VENV)/dev.done ## rewrite the code in the house format
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/ruff check --quiet --fix .
 
-bench: $(VENV)/dev.done ## load Headgate and its peers side by side; takes twenty minutes on a quiet machine
+bench: $(VENV)/dev.done ## load Headgate and its peers side by side; takes a quarter of an hour on a quiet machine
+	@$(BIN)/python -m tests.parts install gcc nginx njs varnishd varnishncsa
 	@$(BIN)/python -m benchmarks.load $(ARGS)
-	@$(BIN)/python -m benchmarks.shield $(ARGS)
 
 # uv resolves for all supported Pythons at once; nothing else here needs it.
 UV_EXPORT = uv export --quiet --format requirements-txt --no-header --no-annotate --no-emit-project \

@@ -114,15 +114,17 @@ class Cache(Generic[V]):
         self._writes = WriteBehind(policy.writes_in_flight, self._recorder)
 
     def peek(self, key: CacheKey) -> Hit[V] | None:
-        """The entry if this process holds it fresh; uncounted, until `took` says that it was of use."""
+        """What `get` would answer at once; None where it would wait. Nothing is counted or begun before `took`."""
         entry = self._first.get(key)
-        now = self._clock()
-        if entry is None or freshness(entry.stored_at, entry.lifetime, now) is not Freshness.FRESH:
+        outcome = self._servable(key, entry, Outcome.HIT)
+        if entry is None or outcome is None:
             return None
-        return Hit(entry, Outcome.HIT, max(now - entry.stored_at, 0.0))
+        return Hit(entry, outcome, max(self._clock() - entry.stored_at, 0.0))
 
-    def took(self, hit: Hit[V]) -> None:
-        """Count a look-up that `peek` has answered."""
+    def took(self, key: CacheKey, hit: Hit[V], load: Load[V]) -> None:
+        """What `peek` gave was of use: count it, and have it refreshed where it is stale."""
+        if hit.outcome is Outcome.STALE:
+            self._flights.launch(key, partial(self._refresh, key, load))
         self._recorder.looked_up(hit.outcome)
 
     async def get(self, key: CacheKey, load: Load[V]) -> Hit[V]:

@@ -18,10 +18,12 @@ from origin.keystore.content_keys import ContentKeyFile
 from origin.keystore.fault import Fault, KeystoreError
 from origin.realms import exchanged
 from origin.server.loop import LoopUnavailableError, has_c_parser, loop_factory
+from origin.server.tls import certificates_of, sentences
 from origin.settings import Mount, Settings
 from origin.shields import is_pulled, upstream_of
 from origin.storage.mounts import BadStorageUrl, open_store
 from origin.storage.store import StoreError
+from origin.tls.certificates import CertificatesUnusable
 from origin.upstream.origin_server import UpstreamError
 
 _PROBE_SECONDS = 5.0
@@ -73,7 +75,8 @@ async def examine(settings: Settings) -> list[Diagnosis]:
         if (name := mount.session.keys or mount.keys) is not None and exchanged(mount)
     ]
     content_keys = [_content_keys(mount, mount.content_keys) for mount in settings.mount if mount.content_keys]
-    found = await asyncio.gather(*rings, *mounts, *sessions, *content_keys, _redis(settings))
+    tls = [_tls(settings)] if settings.public.tls.certificates else []
+    found = await asyncio.gather(*tls, *rings, *mounts, *sessions, *content_keys, _redis(settings))
     return [_parser(), _loop(settings), *found]
 
 
@@ -174,6 +177,21 @@ async def _redis(settings: Settings) -> Diagnosis:
     remedy = "check cache.redis (host, port, user, password); until it answers, viewers are served without it"
     finding = _REDIS_FINDINGS.get(trouble, trouble)
     return Diagnosis("Redis", is_ok=False, finding=f"{tier.where}: {finding}", remedy=remedy)
+
+
+async def _tls(settings: Settings) -> Diagnosis:
+    certificates = certificates_of(settings.public.tls)
+    try:
+        await certificates.open(time.time())
+    except CertificatesUnusable as unusable:
+        remedy = "put right what is named; a server that runs goes on with the files it has read"
+        return Diagnosis("TLS", is_ok=False, finding="; ".join(sentences(unusable.faults)), remedy=remedy)
+    ends = (f"{name} until {_day(expires)}" for name, expires in certificates.expiries.items())
+    return Diagnosis("TLS", is_ok=True, finding=", ".join(ends))
+
+
+def _day(moment: float) -> str:
+    return time.strftime("%Y-%m-%d", time.gmtime(moment))
 
 
 async def _trouble(probe: Callable[[], Awaitable[None]]) -> str | None:

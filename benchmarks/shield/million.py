@@ -21,8 +21,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.load.servers import Server, running
-from benchmarks.load.wrk import resident_megabytes
+from benchmarks.running import resident_megabytes
+from benchmarks.shield.contender import Server, running
 from benchmarks.shield.servers import PULLED, Site, headgate, targets
 from cache.disk.body import create_body
 from cache.disk.changes import Changes, Place

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from benchmarks.load.rows import Row
-from benchmarks.load.servers import Server, free_port
+from benchmarks.running import free_port
+from benchmarks.shield.contender import Row, Server
 
 _PEERS = Path(__file__).parent / "peers"
 PULLED, ON_DISK = "pull", "file"  # the mounts of Headgate; the others have the first

@@ -5,11 +5,11 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable
 
-from benchmarks.load.wrk import Run
 from benchmarks.shield.crowds import Crowds
 from benchmarks.shield.hits import Runs
 from benchmarks.shield.million import Million
 from benchmarks.shield.servers import ON_DISK, PULLED
+from benchmarks.shield.wrk import Run
 
 
 def file_table(runs: Runs) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from benchmarks.load.servers import free_port
+from benchmarks.running import free_port
 
 _MODIFIED = "Mon, 01 Jan 2024 00:00:00 GMT"
 _LASTING = "public, max-age=86400"

@@ -138,6 +138,7 @@ def run_process(settings: Settings, main: Callable[[], Coroutine[None, None, Non
     from origin.keystore.fault import KeystoreError
     from origin.server.listeners import ListenError
     from origin.server.loop import LoopUnavailableError, has_c_parser, loop_factory
+    from origin.server.tls import TlsUnusable
     from origin.serving.geo import GeoDatabaseError
     from origin.storage.mounts import BadStorageUrl
     from origin.telemetry.logs import configure, handler
@@ -152,6 +153,8 @@ def run_process(settings: Settings, main: Callable[[], Coroutine[None, None, Non
             runner.run(main())
     except (LoopUnavailableError, KeystoreError, BadStorageUrl, BadRedisUrl, BadEdge, GeoDatabaseError) as error:
         raise Trouble(ExitCode.USAGE, str(error)) from None
+    except TlsUnusable as error:
+        raise Trouble(ExitCode.USAGE, *error.lines) from None
     except DiskUnavailable as error:
         raise Trouble(ExitCode.UNAVAILABLE, f"the disk cache cannot be used: {error}") from None
     except ListenError as error:

@@ -1,7 +1,7 @@
-"""An edge whose client certificate a TLS-terminating proxy has verified and passes on (RFC 9440).
+"""An edge whose client certificate TLS has verified: here, or at a proxy that passes it on (RFC 9440).
 
-`Client-Cert` is believed of trusted proxies alone, which have to take away what a client sends under that name. The
-proxy has verified the chain and that the edge holds the key; which of its certificates is an edge's, is said here.
+`Client-Cert` is believed of trusted proxies alone, which have to take away what a client sends under that name. Whoever
+ends TLS has verified the chain and that the edge holds the key; which of its certificates is an edge's, is said here.
 """
 
 from __future__ import annotations
@@ -37,16 +37,9 @@ class CertificateProof:
     names: tuple[str, ...]
 
     def check(self, inbound: Inbound, _rings: Rings, now: float) -> Shown:
-        """A trusted proxy passes on a certificate in force that has one of the names; else Denied."""
-        values = inbound.facts.fields(HEADER)
-        if not values:
-            raise Denied(Reason.ABSENT)
-        if not inbound.is_from_proxy:
-            raise Denied(Reason.WRONG_NETWORK, "a certificate is believed of trusted proxies alone")
-        if len(values) > 1:
-            raise Denied(Reason.AMBIGUOUS)
+        """The certificate that is shown is in force and has one of the names; else Denied."""
         try:
-            certificate = x509.load_der_x509_certificate(_der(values[0]))
+            certificate = x509.load_der_x509_certificate(_shown(inbound))
             known = set(_names(certificate))
             begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
         except _UNREADABLE:
@@ -57,6 +50,20 @@ class CertificateProof:
         if not begins <= datetime.fromtimestamp(now, UTC).replace(microsecond=0) <= ends:  # RFC 5280 §4.1.2.5
             raise Denied(Reason.EXPIRED)
         return Shown(EdgeIdentity(name))
+
+
+def _shown(inbound: Inbound) -> bytes:
+    """The certificate that a trusted proxy passes on, or else the connection's own."""
+    values = inbound.facts.fields(HEADER)
+    if values and inbound.is_from_proxy:
+        if len(values) > 1:
+            raise Denied(Reason.AMBIGUOUS)
+        return _der(values[0])
+    if inbound.certificate is not None:
+        return inbound.certificate
+    if values:
+        raise Denied(Reason.WRONG_NETWORK, "a certificate is believed of trusted proxies alone")
+    raise Denied(Reason.ABSENT)
 
 
 def _der(value: str) -> bytes:

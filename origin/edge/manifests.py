@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from auth import Token
-from cache import Cache, CacheKey, Entry, Hit, Lifetime, Loaded
+from cache import Cache, CacheKey, Entry, Hit, Lifetime, Load, Loaded
 from origin.edge.admission import Admission
 from origin.edge.boundaries import boundary_for
 from origin.edge.cache_states import status_of
@@ -108,17 +108,21 @@ class Manifests:
         mount, target = viewing.mount, viewing.target
         has_uses = mount.upstream is not None and mount.upstream.open_manifest is not None
         directives = delivery_directives(viewing.admission.query) if has_uses else ""
-        key = manifest_key(mount, target, directives)
-
-        async def load(previous: Entry[Manifest] | None) -> Loaded[Manifest]:
-            return await _load(mount, target, directives, previous)
-
-        return await self._cache.get(key, load)
+        return await self._cache.get(manifest_key(mount, target, directives), loading(mount, target, directives))
 
 
 def manifest_key(mount: Mount, target: Target, directives: str) -> CacheKey:
     """What a manifest is found under; `directives` are those of delivery that its upstream has uses for."""
     return CacheKey("manifest", f"{mount.name.prefix}/{target.path}", directives)
+
+
+def loading(mount: Mount, target: Target, directives: str) -> Load[Manifest]:
+    """How the cache reads that manifest, and compiles it unless it is the one that it has."""
+
+    async def load(previous: Entry[Manifest] | None) -> Loaded[Manifest]:
+        return await _load(mount, target, directives, previous)
+
+    return load
 
 
 async def _load(mount: Mount, target: Target, directives: str, previous: Entry[Manifest] | None) -> Loaded[Manifest]:

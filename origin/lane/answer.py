@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from origin.lane.blocks import Block
 from origin.media.kinds import Kind
+from origin.serving.file_run import FileRun
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,4 +33,4 @@ class Ready(NamedTuple):
     block: Block
     etag: bytes
     length: int | None
-    body: bytes | bytearray | memoryview
+    body: bytes | bytearray | memoryview | FileRun

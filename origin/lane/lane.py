@@ -18,6 +18,7 @@ from origin.lane.passes import Pass, Passes
 from origin.lane.playlists import Playlists, onwards_of
 from origin.lane.routes import Route, Routes
 from origin.lane.visitor import Read, Visitor
+from origin.serving.file_run import FileRun
 from origin.serving.observe import Alike, Observer
 from origin.telemetry.access_log import AccessRecord
 
@@ -26,9 +27,10 @@ _JOINED_AT_MOST = 16 * 1024  # bytes of a body that are copied behind the header
 
 
 class Sent(NamedTuple):
-    """What is to be written, and where the next request begins."""
+    """What is to be written, perhaps in two parts, and where the next request begins."""
 
-    buffers: tuple[bytes | bytearray | memoryview, ...]
+    block: bytes
+    body: bytes | bytearray | memoryview | FileRun
     end: int
 
 
@@ -60,9 +62,9 @@ class Lane:
         self._decided = decided
         self._alike: dict[_Key, Alike] = {}
 
-    def visitor(self, remote: str | None, protocol: object, *, secure: bool) -> Visitor:
+    def visitor(self, remote: str | None, protocol: object, *, secure: bool, sends_files: bool = False) -> Visitor:
         """For a connection that has been accepted."""
-        return Visitor(self._read, remote, protocol, secure=secure)
+        return Visitor(self._read, remote, protocol, secure=secure, sends_files=sends_files)
 
     def learn(self, data: bytes, message: RawRequestMessage) -> None:
         """`data` was exactly one request, which the parser has accepted as `message`."""
@@ -90,7 +92,8 @@ class Lane:
         if route.is_manifest:
             ready, session_id = self._manifest(route, head, known, query, visitor, now)
         else:
-            ready = self._objects.answer(route, head, known.audience, now, is_head=is_head)
+            sends_files = visitor.sends_files
+            ready = self._objects.answer(route, head, known.audience, now, is_head=is_head, sends_files=sends_files)
             session_id = known.session_id
         if ready is None:
             return None
@@ -99,7 +102,7 @@ class Lane:
             alike = self._observed(known, head, ready.told, visitor, session_id, route.mount.label, is_head=is_head)
         if known.grant is not None:
             self._decided(route.mount.label, known.grant.claims.dialect, "ok")
-        return Sent(self._written(ready, alike, route, known, started_at, now, is_head=is_head), end)
+        return self._written(ready, alike, route.shown + known.shown, started_at, now, end, is_head=is_head)
 
     def _manifest(
         self, route: Route, head: Head, known: Pass, query: bytes, visitor: Visitor, now: float
@@ -112,21 +115,27 @@ class Lane:
         is_open = known.grant is None
         ready = self._playlists.answer(route, head, hit, goes, visitor.place, now, is_open=is_open)
         if ready is not None:
-            self._playlists.took(hit)
+            self._playlists.took(route, hit)
         return ready, goes.onward.session_id
 
     def _written(
-        self, ready: Ready, alike: Alike, route: Route, known: Pass, started_at: float, now: float, *, is_head: bool
-    ) -> tuple[bytes | bytearray | memoryview, ...]:
+        self, ready: Ready, alike: Alike, shown: bytes, started_at: float, now: float, end: int, *, is_head: bool
+    ) -> Sent:
         _, prepared, etag, length, body = ready
         request_id = b"%016x" % getrandbits(64)
         seconds = perf_counter() - started_at
         block = prepared.filled(etag, seconds * 1000, request_id, length, now)
+        served = self._observer.served
+        if isinstance(body, FileRun):
+            body.when_sent(
+                lambda sent: served(alike, now, seconds, perf_counter() - started_at, shown, sent, request_id)
+            )
+            return Sent(block, body, end)
         size = 0 if is_head else len(body)
-        self._observer.served(alike, now, seconds, route.shown + known.shown, size, request_id)
+        served(alike, now, seconds, seconds, shown, size, request_id)
         if not size:
-            return (block,)
-        return (block + body,) if size <= _JOINED_AT_MOST else (block, body)
+            return Sent(block, b"", end)
+        return Sent(block + body, b"", end) if size <= _JOINED_AT_MOST else Sent(block, body, end)
 
     def _observed(
         self, known: Pass, head: Head, told: Told, visitor: Visitor, session_id: str, mount: str, *, is_head: bool

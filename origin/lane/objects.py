@@ -15,10 +15,13 @@ from origin.lane.blocks import Block, block_of
 from origin.lane.heads import Head
 from origin.lane.hot import HotBodies
 from origin.lane.routes import Route
+from origin.serving.file_run import FileRun
 from origin.serving.send import COPY_AT_MOST, read_now
 from origin.storage.store import StoredObject
 
 _MOST = 16_384  # answers remembered
+# A run of at least so many bytes leaves by sendfile, where the transport has its own; see benchmarks/README.md.
+FILE_FROM = 64 * 1024
 
 Body: TypeAlias = bytes | bytearray | memoryview
 
@@ -42,8 +45,13 @@ class Objects:
         self._hot = hot
         self._known: dict[tuple[Route, int, bool], _Kept] = {}
 
-    def answer(self, route: Route, head: Head, audience: Audience, now: float, *, is_head: bool) -> Ready | None:
-        """The answer at `now` (Unix seconds), or None when it takes waiting, or more than one run of bytes."""
+    def answer(
+        self, route: Route, head: Head, audience: Audience, now: float, *, is_head: bool, sends_files: bool = False
+    ) -> Ready | None:
+        """The answer at `now` (Unix seconds), or None when it takes waiting, or more than one run of bytes.
+
+        `sends_files`: its body may be a `FileRun`.
+        """
         content = route.mount.objects.peek(route.target.path)
         if content is None:
             return None
@@ -60,6 +68,10 @@ class Objects:
             span = kept.span
             if span is None or is_head:
                 return Ready(kept.told, kept.block, b"", kept.length, b"")
+            if sends_files and span.length >= FILE_FROM:
+                run = FileRun.of(content, span)
+                is_taken = run is not None
+                return None if run is None else Ready(kept.told, kept.block, b"", kept.length, run)
             whole = self._hot.get(route, version)
             if whole is None:
                 is_taken = self._hot.wish(route, version, content)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
-from cache import Cache, Hit
+from cache import Cache, Hit, Outcome
 from origin.edge.lifetimes import Audience
 from origin.edge.manifest import Manifest, Rendering
-from origin.edge.manifests import as_written, coding_of, is_kept_by_players, manifest_headers, rendering_key
+from origin.edge.manifests import as_written, coding_of, is_kept_by_players, loading, manifest_headers, rendering_key
 from origin.edge.sessions import Onward, SessionUnsigned, hand_on
 from origin.http.conditions import UNCONDITIONAL
 from origin.http.represent import Representation, represent
@@ -20,8 +20,9 @@ from origin.lane.routes import Route
 
 _MOST = 4096  # header blocks remembered
 
-# A rendering, a head's variant, whether it is for one viewer, coding, and the seconds told: of freshness and of age.
-_Key: TypeAlias = tuple[Rendering, int, bool, str | None, int, int]
+# A rendering, a head's variant, whether it is for one viewer, coding, the seconds told of freshness and of age, and
+# whether it is a plain hit.
+_Key: TypeAlias = tuple[Rendering, int, bool, str | None, int, int, bool]
 
 
 class Place(NamedTuple):
@@ -63,12 +64,12 @@ class Playlists:
         self._shown: dict[Route, _Shown] = {}
 
     def find(self, route: Route) -> Hit[Manifest] | None:
-        """The manifest, if it is at hand; not counted yet."""
+        """The manifest, if it is at hand; nothing is counted or begun yet."""
         return self._cache.peek(route.key)
 
-    def took(self, hit: Hit[Manifest]) -> None:
-        """Count it."""
-        self._cache.took(hit)
+    def took(self, route: Route, hit: Hit[Manifest]) -> None:
+        """Count it, and have it refreshed if it is stale."""
+        self._cache.took(route.key, hit, loading(route.mount, route.target, ""))
 
     def answer(
         self, route: Route, head: Head, hit: Hit[Manifest], goes: Onwards, place: Place, now: float, *, is_open: bool
@@ -119,10 +120,10 @@ class Playlists:
         *,
         is_private: bool,
     ) -> tuple[Block, Told]:
-        left = int(hit.entry.lifetime.fresh - hit.age_seconds)
-        key = (rendering, head.variant, is_private, coding, left, int(hit.age_seconds))
+        left, is_plain = int(hit.entry.lifetime.fresh - hit.age_seconds), hit.outcome is Outcome.HIT
+        key = (rendering, head.variant, is_private, coding, left, int(hit.age_seconds), is_plain)
         known = self._blocks.get(key)
-        if known is not None:
+        if known is not None and (is_plain or known[1].cache == hit.outcome.value):
             return known
         manifest = hit.entry.value
         audience = Audience.VIEWER if is_private else Audience.EVERYBODY

@@ -31,10 +31,16 @@ class _Sight:
 class Visitor:
     """One connection's peer. Clients send the same block again and again, so the last one is kept at hand."""
 
-    __slots__ = ("_head", "_inbound", "_protocol", "_read", "_remote", "_secure", "client", "place")
+    __slots__ = ("_head", "_inbound", "_protocol", "_read", "_remote", "_secure", "client", "place", "sends_files")
 
-    def __init__(self, read: Read, remote: str | None, protocol: object, *, secure: bool) -> None:
-        """`remote` is the peer's address; `secure`: it came by TLS; `protocol` is the connection."""
+    def __init__(
+        self, read: Read, remote: str | None, protocol: object, *, secure: bool, sends_files: bool = False
+    ) -> None:
+        """`remote` is the peer's address; `secure`: it came by TLS; `protocol` is the connection.
+
+        `sends_files`: its transport takes a `FileRun`.
+        """
+        self.sends_files = sends_files
         self._remote = remote
         self._secure = secure
         self._protocol = protocol

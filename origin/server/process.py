@@ -14,6 +14,7 @@ from aiohttp import web
 from origin.runtime import Runtime
 from origin.server.listeners import ACCEPTS_AT_ONCE, BACKLOG, Place, Sockets, open_listener, port_of
 from origin.server.orders import Orders, obeying_signals
+from origin.server.tls import Terms, TlsServer, tls_terms
 from origin.serving.connection import ConnectionServer
 from origin.serving.forwarded import TrustedProxies
 from origin.settings import Settings
@@ -48,19 +49,21 @@ async def listening(
 ) -> AsyncIterator[Listening]:
     """Both listeners are open inside, on `sockets` or new ones; leaving drains within the configured time."""
     sockets, orders = sockets or Sockets(), orders or Orders()
+    has_tls = bool(settings.public.tls.certificates)
     public = ConnectionServer(
         runtime.public_handler,
         keepalive_seconds=settings.public.keepalive_seconds,
         header_seconds=settings.public.header_seconds,
         max_connections=settings.public.max_connections,
-        load_balancers=TrustedProxies(settings.public.load_balancers),
+        # With TLS the header stands in front of the handshake, and is read there.
+        load_balancers=None if has_tls else TrustedProxies(settings.public.load_balancers),
         lane=runtime.lane,
     )
-    async with _admin(settings, runtime, sockets.admin) as admin:
+    async with tls_terms(settings, runtime.metrics.tls) as terms, _admin(settings, runtime, sockets.admin) as admin:
         place = Place(settings.public.host, settings.public.port)
         opened = await _opened("public", place, sockets.public)
         port = port_of(opened)
-        servers = [await _start(public, each, is_shared=bool(sockets.public)) for each in opened]
+        servers = [await _start(public, each, terms, is_shared=bool(sockets.public)) for each in opened]
         try:
             yield Listening(port, admin.port)
         finally:
@@ -110,7 +113,7 @@ async def _watched(notifier: Notifier, every_seconds: float | None) -> AsyncIter
 
 
 async def _drain(
-    public: ConnectionServer, servers: Sequence[asyncio.Server], drain_seconds: float, orders: Orders
+    public: ConnectionServer, servers: Sequence[asyncio.Server | TlsServer], drain_seconds: float, orders: Orders
 ) -> None:
     """Stop accepting → answer what comes on open connections, and finish what goes out → close."""
     for server in servers:
@@ -152,7 +155,11 @@ async def _opened(name: str, place: Place, given: Sequence[socket.socket]) -> Se
     return given or await asyncio.to_thread(open_listener, name, place)
 
 
-async def _start(public: ConnectionServer, listener: socket.socket, *, is_shared: bool) -> asyncio.Server:
+async def _start(
+    public: ConnectionServer, listener: socket.socket, terms: Terms | None, *, is_shared: bool
+) -> asyncio.Server | TlsServer:
+    if terms is not None:
+        return TlsServer(public, (listener,), terms)
     accepts = ACCEPTS_AT_ONCE if is_shared else BACKLOG
     server = await asyncio.get_running_loop().create_server(public, sock=listener, backlog=accepts)
     listener.listen(BACKLOG)  # a loop in C has made `accepts` the kernel's limit, too

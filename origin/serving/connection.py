@@ -21,6 +21,7 @@ from aiohttp.web_protocol import RequestHandler
 from origin.http.problem import Problem, problem_reply
 from origin.http.proxy_protocol import MalformedHeader, ProxyHeader, read_header
 from origin.http.reply import Bytes
+from origin.serving.file_run import FileRun, SendsFiles
 from origin.serving.forwarded import TrustedProxies, address_of
 
 _log = logging.getLogger(__name__)
@@ -30,7 +31,7 @@ _LOOK_SECONDS = 0.02
 _CUT_SECONDS = 0.1  # a handler may take to notice that it is cut off
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
-Buffers = tuple[bytes | bytearray | memoryview, ...]
+Body = bytes | bytearray | memoryview | FileRun
 V = TypeVar("V")
 
 _BLANK_LINE = b"\r\n\r\n"
@@ -39,12 +40,18 @@ _BLANK_LINE = b"\r\n\r\n"
 class FastLane(Protocol[V]):
     """Answers some requests from the bytes of a connection, at once."""
 
-    def visitor(self, remote: str | None, protocol: object, *, secure: bool) -> V:
-        """What it wants to know of a connection: the peer's address, the connection, and whether it is by TLS."""
+    def visitor(self, remote: str | None, protocol: object, *, secure: bool, sends_files: bool) -> V:
+        """What it wants to know of a connection: the peer's address, the connection, whether it is by TLS.
+
+        `sends_files`: its transport takes a `FileRun`.
+        """
         ...
 
-    def answer(self, data: bytes, start: int, visitor: V) -> tuple[Buffers, int] | None:
-        """What to write for the request that begins at `start`, and where it ends; None leaves it to aiohttp."""
+    def answer(self, data: bytes, start: int, visitor: V) -> tuple[bytes, Body, int] | None:
+        """What to write for the request that begins at `start`, and where that ends; None leaves it to aiohttp.
+
+        A header block, perhaps with the body, and what is to be sent behind it.
+        """
         ...
 
     def learn(self, data: bytes, message: RawRequestMessage) -> None:
@@ -60,6 +67,7 @@ class Connection(RequestHandler):
         "_goes_on",
         "_header_deadline",
         "_header_seconds",
+        "_held",
         "_is_between",
         "_lane",
         "_preface",
@@ -86,6 +94,7 @@ class Connection(RequestHandler):
         self._visitor: object = None
         self._answered = 0  # of the requests that aiohttp has parsed
         self._goes_on = True  # the last of those answers kept the connection open
+        self._held: bytes | None = None  # what has come while a file is sent
         self._is_between = True  # the parser holds nothing of a request that is not whole
         self._preface: bytes | None = None  # what has come of a PROXY header that is still awaited
         self.proxied: ProxyHeader | None = None
@@ -120,6 +129,9 @@ class Connection(RequestHandler):
             if not rest:
                 return
             data = rest
+        if self._held is not None:
+            self._held += data
+            return
         if self._lane is not None and self._is_idle():
             data = self._by_lane(self._lane, data)
             if not data:
@@ -145,14 +157,23 @@ class Connection(RequestHandler):
     def _by_lane(self, lane: FastLane[object], data: bytes) -> bytes:
         """Answer what the lane answers; what is left of `data` is for aiohttp."""
         transport, at = self.transport, 0
+        if transport is None:
+            return data
         if self._visitor is None:
-            self._visitor = lane.visitor(self._remote(), self, secure=self.ssl_context is not None)
-        while transport is not None and (sent := lane.answer(data, at, self._visitor)) is not None:
-            buffers, at = sent
-            if len(buffers) == 1:
-                transport.write(buffers[0])
+            secure = self.ssl_context is not None
+            sends_files = not secure and isinstance(transport, SendsFiles)
+            self._visitor = lane.visitor(self._remote(), self, secure=secure, sends_files=sends_files)
+        while (sent := lane.answer(data, at, self._visitor)) is not None:
+            block, body, at = sent
+            if isinstance(body, FileRun):
+                transport.write(block)
+                if not body.start(transport, self._file_is_sent):
+                    self._hold(transport, data[at:])
+                    return b""
+            elif body:
+                transport.writelines((block, body))
             else:
-                transport.writelines(buffers)
+                transport.write(block)
             # A slow reader is aiohttp's to wait for.
             if at == len(data) or transport.get_write_buffer_size():
                 break
@@ -160,6 +181,31 @@ class Connection(RequestHandler):
             self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
             self._disarm()
         return data[at:] if at else data
+
+    def _hold(self, transport: asyncio.Transport, data: bytes) -> None:
+        """Read and answer nothing before the file has been sent: its end is still to be written."""
+        self._held = data
+        self._request_in_progress = True  # so that a drain waits for it
+        self._disarm()
+        transport.pause_reading()
+
+    def _file_is_sent(self) -> None:
+        held, self._held = self._held, None
+        self._request_in_progress = False
+        if self._handler_waiter is not None and not self._handler_waiter.done():
+            self._handler_waiter.set_result(None)
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.resume_reading()
+            if held:
+                self.data_received(held)
+
+    def _process_keepalive(self) -> None:
+        """Close an idle connection; one that a file is sent on is not idle."""
+        if self._held is None:
+            super()._process_keepalive()
+        else:
+            self._keepalive_handle = self._loop.call_later(self._keepalive_timeout, self._process_keepalive)
 
     def _by_aiohttp(self, data: bytes) -> None:
         was_between, seen = self._is_between, self._request_count

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as attribute
@@ -95,6 +96,7 @@ class Inbound:
     fields: CIMultiDictProxy[str]
     body: bytes = b""  # see `with_body`
     is_from_proxy: bool = False  # the peer is a proxy that is believed
+    certificate: bytes | None = attribute(default=None, repr=False)  # the peer's, in DER, as TLS here has verified it
     place_of: Callable[[Address], Place] = attribute(default=_nowhere, repr=False)
 
     @property
@@ -124,6 +126,7 @@ def read_request(
     """The request as values; raises `RefusedRequestError`. An unsafe one may have a body of up to `max_body` bytes."""
     headers = request.headers
     _check_framing(request, methods, max_body)
+    own_tls = _own_tls(request.protocol)
     peer = client = address_of(request.remote or "")
     scheme = "https" if request.secure else "http"
     is_trusted = peer in proxies
@@ -143,16 +146,25 @@ def read_request(
         cookies=_cookies(headers.getall("Cookie", ())),
         client=client,
         place=edge_facts.place(headers, client, is_trusted=is_trusted),
-        tls=edge_facts.tls(headers, _alpn(request), is_trusted=is_trusted),
+        tls=edge_facts.tls(headers, _alpn(request.protocol, own_tls, is_trusted=is_trusted), is_trusted=is_trusted),
     )
     place_of = partial(edge_facts.place, headers, is_trusted=is_trusted)
-    return Inbound(facts, headers, is_from_proxy=is_trusted, place_of=place_of)
+    certificate = None if own_tls is None else own_tls.getpeercert(binary_form=True)
+    return Inbound(facts, headers, is_from_proxy=is_trusted, certificate=certificate, place_of=place_of)
 
 
-def _alpn(request: Received) -> str | None:
-    """The protocol that a TLS-terminating load balancer has agreed on with the viewer."""
-    proxied: ProxyHeader | None = getattr(request.protocol, "proxied", None)
-    return None if proxied is None else proxied.alpn
+def _own_tls(connection: object) -> ssl.SSLObject | None:
+    """The TLS of a connection where it ends here."""
+    transport: asyncio.Transport | None = getattr(connection, "transport", None)
+    return None if transport is None else transport.get_extra_info("ssl_object")
+
+
+def _alpn(connection: object, own_tls: ssl.SSLObject | None, *, is_trusted: bool) -> str | None:
+    """The protocol agreed on with the viewer, by a load balancer or here; what a proxy has agreed on is its own."""
+    proxied: ProxyHeader | None = getattr(connection, "proxied", None)
+    if proxied is not None and proxied.alpn is not None:
+        return proxied.alpn
+    return None if own_tls is None or is_trusted else own_tls.selected_alpn_protocol()
 
 
 def _check_framing(request: Received, methods: frozenset[str], max_body: int) -> None:

@@ -55,10 +55,20 @@ class Observer:
         return Alike(series, None if self._access_log is None else self._access_log.form(record))
 
     def served(
-        self, alike: Alike, began_at: float, seconds: float, shown: bytes, sent_bytes: int, request_id: bytes
+        self,
+        alike: Alike,
+        began_at: float,
+        first_byte: float,
+        seconds: float,
+        shown: bytes,
+        sent_bytes: int,
+        request_id: bytes,
     ) -> None:
-        """One of them was answered, in the callback that brought it; `began_at` in Unix seconds, `shown` its target."""
-        alike.series.record(seconds, sent_bytes)
+        """One of them was answered: begun at `began_at` (Unix seconds), under way after `first_byte` seconds.
+
+        `seconds` is how long all of it took, `shown` its target as it may be written down.
+        """
+        alike.series.record(first_byte, sent_bytes)
         if alike.form is not None and self._access_log is not None:
             self._access_log.put(alike.form.filled(began_at, shown, sent_bytes, int(seconds * 1e9), request_id))
 

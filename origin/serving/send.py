@@ -24,6 +24,7 @@ from multidict import CIMultiDict
 
 from origin.http.reply import Body, Bytes, Content, Empty, FileSlice, Reply, Slices, Stream
 from origin.http.spans import ByteSpan
+from origin.serving.residency import NOWAIT, is_resident
 from origin.storage.store import ObjectChanged, StoreError
 
 _log = logging.getLogger(__name__)
@@ -36,8 +37,6 @@ WINDOW = 4 * 1024 * 1024
 HELD_BACK = 4 * 1024
 _SERVER = "Headgate"
 _NO_LINGER = struct.pack("ii", 1, 0)
-# RWF_NOWAIT: read what the page cache has, never wait for a disk. Linux only.
-_NOWAIT = getattr(os, "RWF_NOWAIT", None)
 
 
 @dataclass(slots=True)
@@ -51,7 +50,7 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
-class _Descriptor:
+class Descriptor:
     """As much of a file object as `loop.sendfile` asks for; it must not own (and so close) the descriptor."""
 
     number: int
@@ -120,7 +119,7 @@ async def _send_bytes(
         delivery.body_bytes = 0 if data is None else len(data)
         delivery.is_complete = True
     except OSError as error:
-        _abort(request.transport, error)
+        abort(request.transport, error)
     return delivery
 
 
@@ -136,10 +135,10 @@ async def _send_long(request: web.BaseRequest, reply: Reply) -> Delivery:
         await response.write_eof()
         delivery.is_complete = True
     except (StoreError, OSError) as error:
-        _abort(transport, error)
+        abort(transport, error)
     except BaseException:
         # Cancelled, or a defect. The transport may still read from the descriptor: it must be gone first.
-        _abort(transport)
+        abort(transport)
         raise
     return delivery
 
@@ -187,13 +186,16 @@ async def _send_window(
 
 
 async def _sendfile(transport: asyncio.Transport | None, content: Content, window: ByteSpan) -> bool:
-    """False when loop, transport or content cannot; then nothing has been sent."""
+    """False when loop, transport or content cannot, or a disk would be waited for; then nothing has been sent."""
     descriptor = content.fileno()
-    if descriptor is None:
+    if descriptor is None or not is_resident(descriptor, window):
         return False
     if transport is None or transport.is_closing():
         raise ConnectionResetError("connection lost")
-    file = cast("IO[bytes]", _Descriptor(descriptor))
+    # Not left to the loop to find out: asyncio's own says it by an error that may mean anything.
+    if transport.get_extra_info("sslcontext") is not None and not transport.get_extra_info("ktls_send_enabled"):
+        return False
+    file = cast("IO[bytes]", Descriptor(descriptor))
     loop = asyncio.get_running_loop()
     try:
         sent = cast(
@@ -228,12 +230,12 @@ async def _copy(content: Content, span: ByteSpan) -> bytes | bytearray:
 
 def read_now(descriptor: int | None, span: ByteSpan) -> bytearray | None:
     """The bytes of `span` if all of them are in the page cache; None when reading them could wait for a disk."""
-    if descriptor is None or _NOWAIT is None:
+    if descriptor is None or NOWAIT is None:
         return None
     buffer = bytearray(span.length)
     try:
-        count = os.preadv(descriptor, [buffer], span.start, _NOWAIT)
-    except OSError:  # not in memory (EAGAIN), or a file system without RWF_NOWAIT
+        count = os.preadv(descriptor, [buffer], span.start, NOWAIT)
+    except OSError:  # not in memory (EAGAIN), or a file system without RWFNOWAIT
         return None
     return buffer if count == span.length else None
 
@@ -247,7 +249,7 @@ def wire_headers(reply: Reply, length: int | None) -> CIMultiDict[str]:
     return headers
 
 
-def _abort(transport: asyncio.Transport | None, error: Exception | None = None) -> None:
+def abort(transport: asyncio.Transport | None, error: Exception | None = None) -> None:
     """Reset the connection, so that nobody takes what was sent for the whole."""
     if error is not None and not isinstance(error, ConnectionError):
         _log.warning("body not finished: %s", str(error))  # the error itself would hold on to what was sent

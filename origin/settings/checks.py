@@ -14,6 +14,7 @@ from auth.realm import Accepted
 from origin.settings.edge_checks import edge_findings
 from origin.settings.mount import Mount
 from origin.settings.problems import Finding, Problem, did_you_mean
+from origin.settings.tls_checks import tls_findings
 from origin.settings.tree import Settings
 from origin.settings.upstream_checks import upstream_findings
 
@@ -26,6 +27,7 @@ _EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104  # compared with, not listened on
 def findings(settings: Settings, dialects: Collection[str]) -> Iterator[Finding]:
     """Everything that does not fit together; `dialects` are the token dialects there are."""
     yield from _listener_findings(settings)
+    yield from tls_findings(settings.public.tls)
     ring = settings.playback.keys
     if ring is not None and ring not in settings.keyrings:
         yield Finding(Problem("playback.keys", f'names the key ring "{ring}", which does not exist'))
@@ -192,9 +194,10 @@ def _proof_findings(at: str, mount: Mount, settings: Settings) -> Iterator[Findi
         yield Finding(Problem(f"{key}.names", 'is required when proof is "certificate"', "name the edges"), reads)
     if edge.proof != "certificate" and edge.names:
         yield Finding(Problem(f"{key}.names", f'has no effect when proof is "{edge.proof}"', "remove it"), reads)
-    if edge.proof == "certificate" and not settings.public.trusted_proxies:
-        problem = Problem(f"{key}.proof", "needs public.trusted_proxies, which pass certificates on")
-        yield Finding(problem, ("public.trusted_proxies",))
+    shows_none = not settings.public.trusted_proxies and settings.public.tls.client_certificates == "off"
+    if edge.proof == "certificate" and shows_none:
+        problem = Problem(f"{key}.proof", "needs public.trusted_proxies, which pass certificates on, or public.tls")
+        yield Finding(problem, ("public.trusted_proxies", "public.tls.client_certificates"))
 
 
 def _limit_findings(at: str, mount: Mount) -> Iterator[Finding]:

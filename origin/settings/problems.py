@@ -70,7 +70,10 @@ def key_path(location: tuple[str | int, ...]) -> str:
 
 def without_key_mark(location: tuple[str | int, ...]) -> tuple[str | int, ...]:
     """The location of a table whose name is at fault, which pydantic marks behind the name."""
-    return location[:2] if location[0] == "keyrings" and location[2:] == ("[key]",) else location
+    *tables, name, mark = ("", "", *location)
+    is_marked = mark == "[key]" and isinstance(name, str)
+    has_names = is_marked and table_at(Settings, tuple(tables[2:])) is None
+    return location[:-1] if has_names and table_at(Settings, location[:-1]) is not None else location
 
 
 def _one_line(name: str) -> str:

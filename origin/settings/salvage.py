@@ -23,6 +23,8 @@ _STAND_INS: Mapping[str, object] = {
     "sha256": "0" * 64,
     "name": "stand-in",
     "kind": "nginx",
+    "certificate": "stand-in",
+    "key": "stand-in",
 }
 _TABLE_STAND_INS = {
     "mount": {name: _STAND_INS[name] for name in ("prefix", "storage", "access")},

@@ -12,6 +12,7 @@ from auth.dialects import DIALECTS as REGISTRY
 from origin.settings.edges import EdgePurge
 from origin.settings.mount import Mount
 from origin.settings.table import Table
+from origin.settings.tls import Tls
 from origin.settings.upstream import Disk, RedisTlsTable
 from origin.settings.values import (
     MAX_SECONDS,
@@ -81,6 +82,7 @@ class Public(Table):
     header_seconds: Timeout = Field(10.0, description="How long a client may take to send a request's header.")
     max_connections: Count = Field(10_000, description="Connections held at once by one worker; more are closed.")
     edge_facts: EdgeFacts = Field(EdgeFacts(), description="What trusted proxies say of a viewer in header fields.")
+    tls: Tls = Field(Tls(), description="TLS on this listener.")
 
 
 class ApiKey(Table):

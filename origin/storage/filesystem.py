@@ -159,7 +159,7 @@ class _OpenFile:
 
     def _read(self, span: ByteSpan) -> bytes:
         with self._handle.in_use() as descriptor:
-            data = _pread(descriptor, span)
+            data = pread(descriptor, span)
             if len(data) != span.length or not self._is_same_version(descriptor):
                 raise ObjectChanged("the file was changed while it was read")
             return data
@@ -202,7 +202,7 @@ def _open_without_links(root: int, path: str) -> int:
         os.close(here)
 
 
-def _pread(descriptor: int, span: ByteSpan) -> bytes:
+def pread(descriptor: int, span: ByteSpan) -> bytes:
     """The bytes of `span`, fewer at the end of the file: the system may give less than was asked for."""
     data = os.pread(descriptor, span.length, span.start)
     while data and len(data) < span.length:

@@ -131,6 +131,19 @@ KEY_RING_AGE = Declaration(
     ("ring",),
     across=Across.MAX,
 )
+TLS_HANDSHAKES = Declaration(
+    "headgate_tls_handshakes_total",
+    MetricType.COUNTER,
+    "TLS handshakes, by what came of them: full, resumed, or why there was none.",
+    ("result",),
+)
+TLS_EXPIRY = Declaration(
+    "headgate_tls_certificate_expiry_timestamp_seconds",
+    MetricType.GAUGE,
+    "When the certificate that is shown expires (Unix time), by its name in the settings.",
+    ("certificate",),
+    across=Across.MAX,
+)
 STORAGE_OPERATIONS = Declaration(
     "headgate_storage_operations_total",
     MetricType.COUNTER,
@@ -304,6 +317,8 @@ DECLARATIONS = (
     REVOCATIONS,
     REVOCATIONS_AGE,
     KEY_RING_AGE,
+    TLS_HANDSHAKES,
+    TLS_EXPIRY,
     STORAGE_OPERATIONS,
     STORAGE_SECONDS,
     UPSTREAM_REQUESTS,

@@ -22,6 +22,7 @@ from origin.media.kinds import Kind
 from origin.telemetry import declarations as declared
 from origin.telemetry.series import Counter, Families, Histogram
 from origin.telemetry.shared_values import SharedValues, WorkerProcesses
+from origin.telemetry.tls_metrics import TlsMetrics, TlsVocabulary
 from origin.telemetry.upstream_metrics import UpstreamMetrics, UpstreamVocabulary
 
 UNKNOWN = "-"
@@ -51,6 +52,7 @@ class Vocabulary:
     ledger_decisions: Collection[str] = ()
     ledger_operations: Collection[str] = ()
     key_rings: Collection[str] = ()
+    tls: TlsVocabulary = field(default_factory=TlsVocabulary)
     upstream: UpstreamVocabulary = field(default_factory=UpstreamVocabulary)
 
 
@@ -111,6 +113,7 @@ class Metrics:
         self._garbage = tuple(map(families.counter, _GARBAGE))
         self._garbage_seen = [dict.fromkeys(_GARBAGE.values(), 0) for _ in gc.get_stats()]
         self._dropping = threading.Lock()
+        self.tls = TlsMetrics(families, vocabulary.tls)
         self.upstream = UpstreamMetrics(families, vocabulary.upstream)
         self.breaker(BreakerState.CLOSED)
         self.collected_garbage()

@@ -175,7 +175,9 @@ async def test_age_counts_from_when_the_source_was_asked(clock: Clock, source: S
     cache = node(clock)
     assert told(await cache.get(KEY, source.load)) == ("one", Outcome.MISS, 4)
     clock.advance(FRESH_END - 4)
-    assert cache.peek(KEY) is None
+    hit = cache.peek(KEY)
+    assert hit is not None
+    assert told(hit) == ("one", Outcome.STALE, FRESH_END)
 
 
 async def test_a_clock_set_back_makes_nothing_live_longer(clock: Clock, source: Source) -> None:
@@ -187,7 +189,7 @@ async def test_a_clock_set_back_makes_nothing_live_longer(clock: Clock, source: 
     assert told(await cache.get(KEY, source.load)) == ("two", Outcome.HIT, 0)
 
 
-async def test_peek_answers_when_fresh_here_and_never_waits(clock: Clock, source: Source) -> None:
+async def test_peek_answers_what_get_would_and_never_waits(clock: Clock, source: Source) -> None:
     tally = Tally()
     cache = node(clock, tally=tally)
     assert cache.peek(KEY) is None
@@ -197,10 +199,17 @@ async def test_peek_answers_when_fresh_here_and_never_waits(clock: Clock, source
     assert hit is not None
     assert told(hit) == ("one", Outcome.HIT, 9)
     assert tally.outcomes == [Outcome.MISS]
-    cache.took(hit)
+    cache.took(KEY, hit, source.load)
     clock.advance(1)
+    stale = cache.peek(KEY)
+    assert stale is not None
+    assert told(stale) == ("one", Outcome.STALE, 10)
+    assert (tally.outcomes, len(source.calls)) == ([Outcome.MISS, Outcome.HIT], 1)
+    cache.took(KEY, stale, source.load)
+    await settle()
+    assert (tally.outcomes[-1], len(source.calls)) == (Outcome.STALE, 2)
+    clock.advance(3600)
     assert cache.peek(KEY) is None
-    assert tally.outcomes == [Outcome.MISS, Outcome.HIT]
 
 
 async def test_what_is_too_large_to_keep_is_served_and_collapsed(clock: Clock, source: Source) -> None:
@@ -626,9 +635,10 @@ class OneNodeAgainstModel(RuleBasedStateMachine):
     @invariant()
     def peek_agrees(self) -> None:
         for key in (KEY, OTHER):
-            held, hit = self.model.get(key), self.cache.peek(key)
-            is_fresh = held is not None and self.clock.now - held.stored_at < FRESH_END
-            assert (hit is not None) == is_fresh
+            held, hit, now = self.model.get(key), self.cache.peek(key), self.clock.now
+            age = ERROR_END if held is None else now - held.stored_at
+            is_resting = age < ERROR_END and now < self.resting.get(key, 0)
+            assert (hit is not None) == (age < REVALIDATE_END or is_resting)
 
     def teardown(self) -> None:
         self.runner.run(self.cache.close())

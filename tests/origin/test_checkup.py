@@ -14,6 +14,7 @@ from origin.keystore.file import write_ring
 from origin.keystore.generate import new_key
 from origin.settings import parse
 from tests.redis_server import RedisServer, free_port
+from tests.tls_parts import Authority
 
 
 @pytest.fixture
@@ -88,6 +89,19 @@ async def test_a_mount_without_its_storage(folder: Path, storage: str, finding: 
     one = (await diagnoses(folder, mount=[mount]))["mount /open"]
     assert one == Diagnosis("mount /open", False, finding, one.remedy)
     assert (folder / storage.removeprefix("file:")).as_uri() in one.remedy
+
+
+async def test_tls_asks_for_good_files(folder: Path) -> None:
+    public = {"tls": {"certificates": {"main": Authority().issue("cdn.example").write(folder)}}}
+    good = (await diagnoses(folder, public=public))["TLS"]
+    assert good.is_ok
+    assert good.finding.startswith("main until 20")
+    (folder / "main.pem").write_text("nothing")
+    (folder / "main.key").chmod(0o644)
+    bad = (await diagnoses(folder, public=public))["TLS"]
+    assert not bad.is_ok
+    assert bad.finding.count("public.tls.certificates.main.") == 2
+    assert bad.remedy
 
 
 @pytest.mark.needs("redis-server")

@@ -138,6 +138,16 @@ def test_what_cannot_work_is_one_line_and_code_2(config: Path, variables: dict[s
     assert "hidden" not in said.stderr
 
 
+def test_certificates_that_cannot_be_served_are_a_line_each_and_code_2(config: Path) -> None:
+    at = "HEADGATE_PUBLIC__TLS__CERTIFICATES__MAIN"
+    said = headgate("serve", cwd=config.parent, **{f"{at}__CERTIFICATE": "missing.pem", f"{at}__KEY": "keys.json"})
+    assert (said.returncode, said.stdout) == (2, "")
+    assert [line.split(": ")[1:] for line in said.stderr.splitlines()] == [
+        ["public.tls.certificates.main.certificate", "cannot be read (No such file or directory)"],
+        ["public.tls.certificates.main.key", "holds no private key in PEM that can be read"],
+    ]
+
+
 def test_a_host_that_is_not_ours(config: Path) -> None:
     said = headgate("serve", cwd=config.parent, HEADGATE_PUBLIC__HOST="no-such-host.invalid")
     assert (said.returncode, said.stdout) == (3, "")

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -71,6 +72,31 @@ def test_what_is_no_certificate(values: list[str], reason: Reason) -> None:
 
 def test_nobody_but_a_trusted_proxy_is_believed() -> None:
     assert check((PRINT,), field(GOOD), is_from_proxy=False) is Reason.WRONG_NETWORK
+
+
+def shown(*values: str, own: bytes | None, is_from_proxy: bool) -> str | Reason:
+    asked = replace(inbound("/vod/a.ts", *(("Client-Cert", value) for value in values)), is_from_proxy=is_from_proxy)
+    try:
+        return (
+            CertificateProof(("edge.cdn.example", "other.example"))
+            .check(replace(asked, certificate=own), KeyRing(), NOW)
+            .identity.name
+        )
+    except Denied as denied:
+        return denied.reason
+
+
+@pytest.mark.parametrize("is_from_proxy", [False, True])
+def test_the_connections_own_certificate_is_believed_of_anybody(is_from_proxy: bool) -> None:
+    assert shown(own=GOOD.public_bytes(Encoding.DER), is_from_proxy=is_from_proxy) == "edge.cdn.example"
+    assert shown(own=b"nothing", is_from_proxy=is_from_proxy) is Reason.MALFORMED
+    assert shown(own=None, is_from_proxy=is_from_proxy) is Reason.ABSENT
+
+
+def test_a_proxy_speaks_for_others_and_a_stranger_for_himself() -> None:
+    own = certificate(x509.DNSName("other.example"), begins=NOW).public_bytes(Encoding.DER)
+    assert shown(field(GOOD), own=own, is_from_proxy=True) == "edge.cdn.example"
+    assert shown(field(GOOD), own=own, is_from_proxy=False) == "other.example"
 
 
 @given(st.integers(0, len(field(GOOD)) - 1), st.sampled_from("A9+/=:\udcff"))

@@ -35,10 +35,10 @@ async def test_it_answers_one_request_of_several(tmp_path: Path) -> None:
         data = b"xx" + request("/open/a.ts") + request("/open/a.ts", "HEAD") + request("/open/b.ts")
         first = lane.answer(data, 2, visitor)
         assert first is not None
-        assert b"".join(first.buffers).endswith(b"\r\n\r\nabc")
+        assert first.block.endswith(b"\r\n\r\nabc")
         second = lane.answer(data, first.end, visitor)
         assert second is not None
-        assert b"".join(second.buffers).endswith(b"GMT\r\n\r\n")
+        assert second.block.endswith(b"GMT\r\n\r\n")
         assert lane.answer(data, second.end, visitor) is None
         assert lane.answer(data, len(data), visitor) is None
 

@@ -7,10 +7,12 @@ import os
 from pathlib import Path
 
 from origin.edge.lifetimes import Audience
+from origin.http.spans import ByteSpan
 from origin.lane.answer import Ready
 from origin.lane.heads import Head
 from origin.lane.hot import HotBodies
-from origin.lane.objects import Objects
+from origin.lane.objects import FILE_FROM, Objects
+from origin.serving.file_run import FileRun
 from origin.serving.send import COPY_AT_MOST
 from origin.storage.filesystem import FilesystemStore
 from tests.contracts.descriptors import descriptors_below
@@ -18,6 +20,11 @@ from tests.origin.lane.scenes import Site, head_of
 
 NOW = 1_900_000_000.0
 PLAIN = head_of()
+
+
+def bytes_of(ready: Ready) -> bytes:
+    assert not isinstance(ready.body, FileRun)
+    return bytes(ready.body)
 
 
 class Stand:
@@ -37,8 +44,8 @@ class Stand:
         assert content is not None
         content.release()
 
-    def ask(self, head: Head = PLAIN, *, is_head: bool = False) -> Ready | None:
-        return self._answers.answer(self.route, head, Audience.EVERYBODY, NOW, is_head=is_head)
+    def ask(self, head: Head = PLAIN, *, is_head: bool = False, sends_files: bool = False) -> Ready | None:
+        return self._answers.answer(self.route, head, Audience.EVERYBODY, NOW, is_head=is_head, sends_files=sends_files)
 
     async def close(self) -> None:
         while self.hot.is_reading:
@@ -53,7 +60,7 @@ async def test_what_is_not_open_is_for_others_to_open(tmp_path: Path) -> None:
     await stand.opened()
     ready = stand.ask()
     assert ready is not None
-    assert (ready.told.status, bytes(ready.body), ready.length) == (200, b"abc", 3)
+    assert (ready.told.status, bytes_of(ready), ready.length) == (200, b"abc", 3)
     stand.site.clock.advance(2)
     assert stand.ask() is None
     await stand.close()
@@ -71,7 +78,7 @@ async def test_ranges_heads_and_conditions(tmp_path: Path) -> None:
         stand.ask(head_of(("Range", "bytes=99-"))),
         stand.ask(head_of(("If-Match", '"x"'))),
     ]
-    seen = [None if ready is None else (ready.told.status, bytes(ready.body), ready.length) for ready in found]
+    seen = [None if ready is None else (ready.told.status, bytes_of(ready), ready.length) for ready in found]
     assert seen == [(206, b"234", 3), (200, b"", 10), (304, b"", None), (304, b"", None), None, None, None]
     await stand.close()
 
@@ -87,8 +94,23 @@ async def test_a_hot_body_is_the_same_bytes(tmp_path: Path) -> None:
     assert ready.body == data
     part = stand.ask(head_of(("Range", "bytes=1000-2000")))
     assert part is not None
-    assert bytes(part.body) == data[1000:2001]
+    assert bytes_of(part) == data[1000:2001]
     await stand.close()
+
+
+async def test_a_long_run_is_sent_from_its_file_where_that_can_be(tmp_path: Path) -> None:
+    stand = Stand(tmp_path, os.urandom(FILE_FROM))
+    await stand.opened()
+    whole = stand.ask(sends_files=True)
+    assert whole is not None
+    assert isinstance(whole.body, FileRun)
+    assert (whole.length, whole.body.span) == (FILE_FROM, ByteSpan(0, FILE_FROM))
+    whole.body.give_back()
+    short = stand.ask(head_of(("Range", f"bytes=1-{FILE_FROM - 1}")), sends_files=True)
+    assert short is not None
+    assert bytes_of(short) == stand.file.read_bytes()[1:]
+    await stand.close()
+    assert descriptors_below(tmp_path) == []
 
 
 async def test_another_version_is_another_answer(tmp_path: Path) -> None:
@@ -101,7 +123,7 @@ async def test_another_version_is_another_answer(tmp_path: Path) -> None:
     second = stand.ask()
     assert first is not None
     assert second is not None
-    assert bytes(second.body) == b"newer"
+    assert bytes_of(second) == b"newer"
     assert second.block is not first.block
     assert stand.ask() is not None
     assert stand.ask()[1] is second.block  # type: ignore[index]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import pytest
 
@@ -12,7 +13,8 @@ from origin.edge.manifest import Manifest, ManifestCodec
 from origin.edge.manifests import as_written, rendering_key
 from origin.edge.propagation import Carry
 from origin.edge.sessions import Onward
-from origin.lane.answer import Ready
+from origin.lane.answer import Told
+from origin.lane.blocks import Block
 from origin.lane.heads import Head
 from origin.lane.passes import Pass
 from origin.lane.playlists import Onwards, Place, Playlists, onwards_of
@@ -30,6 +32,14 @@ BODY = b"#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\na.ts\n#EXT-X-ENDLIST\n" *
 
 def cache(clock: Clock) -> Cache[Manifest]:
     return Cache(ManifestCodec(), MemoryTier[Manifest](2**20), None, clock)
+
+
+class Shown(NamedTuple):
+    told: Told
+    block: Block
+    etag: bytes
+    length: int | None
+    body: bytes
 
 
 class Stand:
@@ -56,9 +66,13 @@ class Stand:
 
     def ask(
         self, hit: Hit[Manifest], onward: Onward = ONWARD, head: Head = PLAIN, *, is_open: bool = False
-    ) -> Ready | None:
+    ) -> Shown | None:
         goes = Onwards(onward, b"" if onward.token is None else as_written(onward.token))
-        return self.playlists.answer(self.route, head, hit, goes, ORIGIN, self.clock(), is_open=is_open)
+        ready = self.playlists.answer(self.route, head, hit, goes, ORIGIN, self.clock(), is_open=is_open)
+        if ready is None:
+            return None
+        assert isinstance(ready.body, bytes)
+        return Shown(ready.told, ready.block, ready.etag, ready.length, ready.body)
 
 
 async def test_a_viewer_gets_their_own_token() -> None:
@@ -130,7 +144,7 @@ async def test_age_is_told_to_the_second() -> None:
         stand.clock.advance(0.6)
     assert [block.count(b"Age: 0\r\n") for block in seen] == [1, 1, 0]
     assert b"ttl=8" in seen[2]
-    stand.playlists.took(hit)
+    stand.playlists.took(stand.route, hit)
 
 
 @pytest.mark.parametrize("onward", [ONWARD, None])

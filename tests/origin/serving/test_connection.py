@@ -26,15 +26,15 @@ class Lane:
         self.learnt: list[bytes] = []
         self.peers: list[str | None] = []
 
-    def visitor(self, remote: str | None, protocol: object, *, secure: bool) -> str:
+    def visitor(self, remote: str | None, protocol: object, *, secure: bool, sends_files: bool) -> str:
         self.peers.append(remote)
         return "visitor"
 
-    def answer(self, data: bytes, start: int, visitor: object) -> tuple[tuple[bytes, ...], int] | None:
+    def answer(self, data: bytes, start: int, visitor: object) -> tuple[bytes, bytes, int] | None:
         self.asked.append(data[start:])
         if not data.startswith(FAST, start):
             return None
-        return (b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n", b"fast"), start + len(FAST)
+        return b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n", b"fast", start + len(FAST)
 
     def learn(self, data: bytes, message: object) -> None:
         self.learnt.append(data)

@@ -62,7 +62,7 @@ async def test_requests_that_are_alike_are_counted_and_logged_each(is_logged: bo
     record = AccessRecord(0.0, 0, "GET", "/", 200, 0, mount="/vod", kind="segment")
     alike = observer.alike(record, Kind.SEGMENT)
     for number in range(3):
-        observer.served(alike, 1.0, 0.001, b"/vod/a.ts", 7, b"id-%d" % number)
+        observer.served(alike, 1.0, 0.001, 0.002, b"/vod/a.ts", 7, b"id-%d" % number)
     if log is not None:
         await asyncio.to_thread(log.close)
     lines = [msgspec.json.decode(line) for line in sink.getvalue().splitlines()]

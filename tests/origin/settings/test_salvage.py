@@ -50,6 +50,8 @@ def keys_of(tables: dict[str, object]) -> list[str]:
         ({"mount": 1}, ["mount"]),
         ({"keyrings": {"Main": {"file": "k"}}, "mount": [SIGNED]}, ["keyrings.Main", "mount[0].keys"]),
         ({"[key]": 1, "mount": 1}, ["mount", "[key]"]),
+        ({"admin": {"api_keys": {"Not A Name": {"sha256": "0" * 64}}}}, ["admin.api_keys.Not A Name", "mount"]),
+        ({"admin": {"api_keys": {"[key]": {"sha256": "0" * 64}}}}, ["admin.api_keys.[key]", "mount"]),
         ({"mount": [{}]}, ["mount[0].prefix", "mount[0].storage", "mount[0].access"]),
     ],
 )

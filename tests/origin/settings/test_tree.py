@@ -81,6 +81,7 @@ def _mentioned(text: str) -> list[str]:
         if header := re.match(r"(?:# )?(\[+)([\w.]+)\]+", line):
             table = header[2].replace("keyrings.main", "keyrings.NAME")
             table = table.replace("tokens.jwt", "tokens.NAME").replace("api_keys.backend", "api_keys.NAME")
+            table = table.replace("certificates.main", "certificates.NAME")
             table = re.sub(r"^(mount|edge_purge)\b", r"\1[]", table)
         elif key := re.match(r"(?:# )?([a-z0-9_]+) = ", line):
             found.append(f"{table}.{key[1]}")

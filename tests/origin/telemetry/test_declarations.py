@@ -36,12 +36,15 @@ from origin.shield.prefetch import Event as Ahead
 from origin.shield.recorder import Event as ShieldEvent
 from origin.storage.observed import Operation, Result
 from origin.telemetry.declarations import DECLARATIONS, PROCESS_FAMILIES, MetricType, metrics_markdown
+from origin.tls.handshakes import Handshake
 from origin.upstream.observed import Result as Fetch
 from origin.upstream.origin_server import Trouble
 from tests.redis_server import free_port
+from tests.tls_parts import Authority
 
 PLAYLIST = "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\n1.ts\n#EXT-X-ENDLIST\n"
 FEW = 12  # more manifests than the configured memory holds
+AUTHORITY = Authority()
 MOUNTS = {"/vod", "/open", "/pulled"}
 UNKNOWN = {"-"}
 
@@ -55,6 +58,8 @@ VALUES: dict[str, set[str]] = {
     "state": set(BreakerState),
     "dialect": set(DIALECTS) | UNKNOWN,
     "ring": {"main"},
+    "certificate": {"main"},
+    "headgate_tls_handshakes_total result": set(Handshake),
     "generation": {"0", "1", "2"},
     "headgate_token_decisions_total reason": {"ok", *Reason},
     "headgate_manifests_refused_total reason": set(REASONS),
@@ -164,7 +169,11 @@ def settings(folder: Path, upstream: str) -> Settings:
     """
     mount = {"storage": "file:media", "cache": {"recheck_seconds": 0.0}}
     tables = {
-        "public": {"port": 0, "purge_from": ["127.0.0.0/8"]},
+        "public": {
+            "port": 0,
+            "purge_from": ["127.0.0.0/8"],
+            "tls": {"certificates": {"main": AUTHORITY.issue("cdn.example").write(folder)}},
+        },
         "admin": {"port": 0},
         "server": {"drain_seconds": 0.0},
         "edge_purge": [
@@ -203,9 +212,11 @@ def families_in(exposition: str) -> dict[str, Metric]:
 async def story(session: aiohttp.ClientSession, public: str, ring: KeyRing, media: Path) -> list[tuple[str, int]]:
     """What viewers may meet, one thing after the other: what was asked, and the status of the answer."""
     met = []
+    trust = AUTHORITY.client()
 
     async def ask(what: str, target: str, method: str = "GET", **headers: str) -> None:
-        async with session.request(method, public + target, headers=headers) as answer:
+        url = public + target
+        async with session.request(method, url, headers=headers, ssl=trust, server_hostname="cdn.example") as answer:
             await answer.read()
             met.append((what, answer.status))
 
@@ -248,7 +259,7 @@ async def test_the_whole_gateway_emits_what_is_declared(folder: Path, ring: KeyR
         listening(settings, runtime) as where,
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(20)) as session,
     ):
-        met = await story(session, f"http://127.0.0.1:{where.public_port}", ring, folder / "media")
+        met = await story(session, f"https://127.0.0.1:{where.public_port}", ring, folder / "media")
         families: dict[str, Metric] = {}
         while not families or not families["headgate_edge_purges_total"].samples:  # edges are told a moment later
             await asyncio.sleep(0.1)

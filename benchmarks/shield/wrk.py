@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.load.rows import Row
+from benchmarks.running import cpu_seconds, resident_megabytes
+from benchmarks.shield.contender import Row
 
-_TICKS = os.sysconf("SC_CLK_TCK")
 _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}
 _BYTES = {"B": 1, "KB": 2**10, "MB": 2**20, "GB": 2**30}
 
@@ -78,23 +77,3 @@ def run_wrk(row: Row, targets: Iterable[str], port: int, pid: int, *, cpu: int, 
         cpu_seconds_per_gb=spent / max(received, 1) * 1e9,
         rss_mb=resident_megabytes(pid),
     )
-
-
-def cpu_seconds(pid: int) -> float:
-    """User and system seconds of a process and its live descendants."""
-    total = 0.0
-    for one in _tree(pid):
-        fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
-        total += (int(fields[11]) + int(fields[12])) / _TICKS
-    return total
-
-
-def resident_megabytes(pid: int) -> float:
-    """Resident memory of a process and its live descendants, pages shared between them counted once each."""
-    pages = sum(int(Path(f"/proc/{one}/statm").read_text().split()[1]) for one in _tree(pid))
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-
-def _tree(pid: int) -> list[int]:
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [pid, *(grandchild for child in children for grandchild in _tree(int(child)))]
