@@ -118,7 +118,11 @@ async def _drain(
     """Stop accepting → answer what comes on open connections, and finish what goes out → close."""
     for server in servers:
         server.close()
-    await public.drain(drain_seconds, orders.hurry)
+
+    def is_greeting() -> bool:
+        return any(isinstance(server, TlsServer) and server.pending for server in servers)
+
+    await public.drain(drain_seconds, orders.hurry, is_greeting)
     for server in servers:
         await server.wait_closed()
 

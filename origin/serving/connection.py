@@ -332,11 +332,13 @@ class ConnectionServer(web.Server):
         if len(self._connections) > self.max_connections:
             transport.abort()
 
-    async def drain(self, seconds: float, hurry: asyncio.Event) -> None:
+    async def drain(
+        self, seconds: float, hurry: asyncio.Event, is_greeting: Callable[[], bool] = lambda: False
+    ) -> None:
         """Close every connection with the next answer on it; after `seconds`, or in a hurry, those that are left.
 
         To close idle ones at once would lose the requests that are on their way to them (RFC 9112 §9.5). Nobody may be
-        accepting any more.
+        accepting any more; `is_greeting` says whether somebody who was accepted is still shaking hands.
         """
         self.is_draining = True
         self.lane = None  # which says nothing of closing
@@ -345,7 +347,9 @@ class ConnectionServer(web.Server):
                 connection.leave_lane()
         deadline = self._loop.time() + seconds
         await asyncio.sleep(min(_SETTLE_SECONDS, seconds))  # what was accepted becomes a connection
-        while self._connections and not hurry.is_set() and self._loop.time() < deadline:  # noqa: ASYNC110  # see above
+        while self._connections or is_greeting():  # both go without a word
+            if hurry.is_set() or self._loop.time() >= deadline:
+                break
             await asyncio.sleep(_LOOK_SECONDS)
         left = list(self._connections.values())
         await self.shutdown(_CUT_SECONDS)

@@ -237,3 +237,14 @@ async def test_after_a_close_it_is_not_asked_again() -> None:
         await wire.send(REQUEST[:-2] + b"Connection: close\r\n\r\n" + FAST)
         assert (await wire.rest()).count(b"HTTP/1.") == 1
     assert len(lane.asked) == 1
+
+
+async def test_a_drain_waits_for_who_is_still_shaking_hands() -> None:
+    async def handler(_request: web.BaseRequest) -> web.StreamResponse:
+        return web.Response()
+
+    public = ConnectionServer(handler, keepalive_seconds=5, header_seconds=5, max_connections=10)
+    answers = iter([True, True, True, False])
+    async with asyncio.timeout(10):
+        await public.drain(600, asyncio.Event(), lambda: next(answers))
+    assert list(answers) == []
