@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 
 from origin.http.spans import ByteSpan
 from origin.storage.store import StoredObject, StoreError
@@ -48,17 +48,18 @@ class HotBodies:
         self._bodies.move_to_end(key)
         return held[1]
 
-    def wish(self, key: Hashable, version: str, content: StoredObject) -> bool:
-        """Somebody would have been served from here. Whether it is read now: then `content` is released here."""
-        if content.size > self._largest_bytes or key in self._reading:
-            return False
+    def wish(self, key: Hashable, version: str, size_bytes: int, lend: Callable[[], StoredObject | None]) -> None:
+        """Somebody would have been served from here. `lend` gives the object to be read, if that is done now."""
+        if size_bytes > self._largest_bytes or key in self._reading:
+            return
         if self._wishes.pop(key, None) != version:
             self._wishes[key] = version
             if len(self._wishes) > _WISHES:
                 del self._wishes[next(iter(self._wishes))]
-            return False
-        self._reading[key] = asyncio.get_running_loop().create_task(self._read(key, version, content))
-        return True
+            return
+        content = lend()
+        if content is not None:
+            self._reading[key] = asyncio.get_running_loop().create_task(self._read(key, version, content))
 
     async def close(self) -> None:
         """End what is being read, and keep nothing."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast, runtime_checkable
 
 from origin.http.reply import Content
 from origin.http.spans import ByteSpan
@@ -56,12 +56,16 @@ class FileRun:
         self._tell = tell
 
     def start(self, transport: asyncio.Transport, when_over: Callable[[], None]) -> bool:
-        """Whether it is over already. Otherwise `when_over` is called, and nothing may be written before."""
+        """Whether it is over already. Otherwise `when_over` is called, and nothing may be written before.
+
+        The transport is one that `SendsFiles`.
+        """
         descriptor = self._content.fileno()
-        if descriptor is None or not isinstance(transport, SendsFiles):
-            raise TypeError("no file, or a transport that sends none")
+        if descriptor is None:
+            raise ValueError("a run is of a file")
+        sends = cast("SendsFiles", transport)
         try:
-            waiter = transport.sendfile(Descriptor(descriptor), self.span.start, self._length) if self._length else None
+            waiter = sends.sendfile(Descriptor(descriptor), self.span.start, self._length) if self._length else None
         except (OSError, RuntimeError):  # the connection is going
             self._end(0)
             return True

@@ -80,7 +80,9 @@ def test_plots_are_drawn(results: Results, tmp_path: Path) -> None:
         assert plot.read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.skipif(not KEPT.exists(), reason="no table has been kept")
 def test_the_readme_shows_what_is_kept() -> None:
     document = README.read_text()
-    assert placed(document, report(read_results(KEPT))) == document, "run python -m benchmarks.load.report --write"
+    if KEPT.exists():
+        assert placed(document, report(read_results(KEPT))) == document, "run python -m benchmarks.load.report --write"
+    else:
+        assert "Not measured yet" in document

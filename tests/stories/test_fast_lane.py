@@ -18,6 +18,7 @@ import pytest
 from auth import Claims, Gate, PathScope
 from auth.revocation import Revoked
 from origin.lane.lane import Sent
+from origin.lane.objects import LOOK_AGAIN_SECONDS
 from origin.lane.visitor import Visitor
 from origin.realms import realm_of
 from origin.serving.connection import ConnectionServer
@@ -278,6 +279,7 @@ async def test_a_changed_object_is_seen(how: str, tmp_path: Path) -> None:
             file = ways.gateway.media / path
             if how == "in place":
                 file.write_bytes(new)
+                await asyncio.sleep(2 * LOOK_AGAIN_SECONDS)
             else:
                 (file.parent / "next").write_bytes(new)
                 (file.parent / "next").rename(file)

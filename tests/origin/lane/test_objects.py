@@ -11,7 +11,7 @@ from origin.http.spans import ByteSpan
 from origin.lane.answer import Ready
 from origin.lane.heads import Head
 from origin.lane.hot import HotBodies
-from origin.lane.objects import FILE_FROM, Objects
+from origin.lane.objects import LOOK_AGAIN_SECONDS, Objects
 from origin.serving.file_run import FileRun
 from origin.serving.send import COPY_AT_MOST
 from origin.storage.filesystem import FilesystemStore
@@ -36,6 +36,8 @@ class Stand:
         self.site = Site(FilesystemStore(folder))
         self.hot = HotBodies(2**24, 2**23)
         self.route = self.site.route(b"/open/a.m4s")
+        self.now = NOW
+        self.is_patient = True  # so that each time the file is looked at
         self._answers = Objects(self.hot)
 
     async def opened(self) -> None:
@@ -45,7 +47,10 @@ class Stand:
         content.release()
 
     def ask(self, head: Head = PLAIN, *, is_head: bool = False, sends_files: bool = False) -> Ready | None:
-        return self._answers.answer(self.route, head, Audience.EVERYBODY, NOW, is_head=is_head, sends_files=sends_files)
+        self.now += LOOK_AGAIN_SECONDS if self.is_patient else 0.0
+        return self._answers.answer(
+            self.route, head, Audience.EVERYBODY, self.now, is_head=is_head, sends_files=sends_files
+        )
 
     async def close(self) -> None:
         while self.hot.is_reading:
@@ -92,25 +97,52 @@ async def test_a_hot_body_is_the_same_bytes(tmp_path: Path) -> None:
     while (ready := stand.ask()) is None:
         await asyncio.sleep(0.001)
     assert ready.body == data
-    part = stand.ask(head_of(("Range", "bytes=1000-2000")))
+    part = stand.ask(head_of(("Range", "bytes=1000-2000")), sends_files=True)
     assert part is not None
     assert bytes_of(part) == data[1000:2001]
     await stand.close()
 
 
-async def test_a_long_run_is_sent_from_its_file_where_that_can_be(tmp_path: Path) -> None:
-    stand = Stand(tmp_path, os.urandom(FILE_FROM))
+async def test_until_it_is_hot_a_long_one_is_sent_from_its_file(tmp_path: Path) -> None:
+    data = os.urandom(COPY_AT_MOST + 1)
+    stand = Stand(tmp_path, data)
     await stand.opened()
-    whole = stand.ask(sends_files=True)
-    assert whole is not None
-    assert isinstance(whole.body, FileRun)
-    assert (whole.length, whole.body.span) == (FILE_FROM, ByteSpan(0, FILE_FROM))
-    whole.body.give_back()
-    short = stand.ask(head_of(("Range", f"bytes=1-{FILE_FROM - 1}")), sends_files=True)
+    for _ in range(2):
+        whole = stand.ask(sends_files=True)
+        assert whole is not None
+        assert isinstance(whole.body, FileRun)
+        assert (whole.length, whole.body.span) == (len(data), ByteSpan(0, len(data)))
+        whole.body.give_back()
+    short = stand.ask(head_of(("Range", "bytes=1-")), sends_files=True)
     assert short is not None
-    assert bytes_of(short) == stand.file.read_bytes()[1:]
+    assert bytes_of(short) == data[1:]
+    while stand.hot.is_reading:
+        await asyncio.sleep(0.001)
+    hot = stand.ask(sends_files=True)
+    assert hot is not None
+    assert bytes_of(hot) == data
     await stand.close()
     assert descriptors_below(tmp_path) == []
+
+
+async def test_a_hot_file_is_looked_at_now_and_then(tmp_path: Path) -> None:
+    stand = Stand(tmp_path, b"abc")
+    await stand.opened()
+    for _ in range(2):
+        stand.ask()
+    while stand.hot.is_reading:
+        await asyncio.sleep(0.001)
+    assert stand.ask() is not None
+    stand.is_patient = False
+    stand.file.write_bytes(b"newer")
+    unseen = stand.ask()
+    assert unseen is not None
+    assert bytes_of(unseen) == b"abc"
+    stand.now -= 1  # a clock that was set back is not believed
+    assert stand.ask() is None
+    stand.now += 1 + LOOK_AGAIN_SECONDS
+    assert stand.ask() is None
+    await stand.close()
 
 
 async def test_another_version_is_another_answer(tmp_path: Path) -> None:
