@@ -82,11 +82,10 @@ class Lane:
         if found is None or route is None:
             return None
         head, end = found
-        inbound = visitor.inbound(head)
-        if inbound is None:
+        if not visitor.sends(head):
             return None
         started_at, now = perf_counter(), time()
-        known = self._passes.find(route, query, head, inbound, now)
+        known = self._passes.find(route, query, head, visitor, now)
         if known is None:
             return None
         if route.is_manifest:

@@ -15,6 +15,7 @@ from origin.edge.propagation import Carry
 from origin.edge.sessions import SESSION, Onward, hand_on
 from origin.lane.heads import Head
 from origin.lane.routes import Route
+from origin.lane.visitor import Visitor
 from origin.ledger.ledger import Asked, Ledger
 from origin.serving.inbound import Inbound
 from origin.telemetry.redaction import Redactor
@@ -68,7 +69,7 @@ class Passes:
         self._known: dict[_Key, Pass | float] = {}  # or when to look again
         self._seen: dict[int, None] = {}
 
-    def find(self, route: Route, query: bytes, head: Head, inbound: Inbound, now: float) -> Pass | None:
+    def find(self, route: Route, query: bytes, head: Head, visitor: Visitor, now: float) -> Pass | None:
         """The pass for a request at `now`; None where it has to be judged by itself, or is refused."""
         mount = route.mount
         protection = mount.protection
@@ -77,7 +78,9 @@ class Passes:
         if isinstance(known, float) or _is_over(known, protection, now):
             if isinstance(known, float) and (now < known or not self._has_come_before(key)):
                 return None
-            known = self._known[key] = self._judged(route, query, inbound, now) or now + _LOOK_AGAIN_SECONDS
+            known = self._known[key] = (
+                self._judged(route, query, visitor.inbound(head), now) or now + _LOOK_AGAIN_SECONDS
+            )
             if len(self._known) > _MOST:
                 del self._known[next(iter(self._known))]
         if isinstance(known, float):
@@ -102,7 +105,7 @@ class Passes:
         asked = Asked(route.mount.label, route.target.asset, grant.claims, grant.token, protection.limits)
         return self._ledger.lets_pass(asked)
 
-    def _judged(self, route: Route, query: bytes, inbound: Inbound, now: float) -> Pass | None:
+    def _judged(self, route: Route, query: bytes, inbound: Inbound | None, now: float) -> Pass | None:
         text = query.decode("ascii")
         shown = self._redactor.target(f"/?{text}")[1:] if text else ""
         if len(shown) > _LONGEST_SHOWN or not _is_plain_json(shown):
@@ -111,6 +114,8 @@ class Passes:
         protection = mount.protection
         if protection is None:
             return Pass(None, None, None, shown.encode(), Onward(Carry.NOTHING))
+        if inbound is None:
+            return None
         facts = replace(inbound.facts, path=route.path, query=text)
         try:
             admission = admit(mount, replace(inbound, facts=facts), now)

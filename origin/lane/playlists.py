@@ -17,19 +17,13 @@ from origin.lane.blocks import ETAG_HOLE, Block, block_of
 from origin.lane.heads import Head
 from origin.lane.passes import Pass
 from origin.lane.routes import Route
+from origin.lane.visitor import Place
 
 _MOST = 4096  # header blocks remembered
 
 # A rendering, a head's variant, whether it is for one viewer, coding, the seconds told of freshness and of age, and
 # whether it is a plain hit.
 _Key: TypeAlias = tuple[Rendering, int, bool, str | None, int, int, bool]
-
-
-class Place(NamedTuple):
-    """Where a request was made to."""
-
-    scheme: str
-    authority: str
 
 
 class Onwards(NamedTuple):

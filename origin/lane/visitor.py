@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from multidict import CIMultiDictProxy
 
 from origin.lane.heads import Head
-from origin.lane.playlists import Place
 from origin.serving.inbound import Inbound, Received, RefusedRequestError
 
 METHODS = frozenset({"GET", "HEAD"})
 Read = Callable[[Received, frozenset[str], int], Inbound]
+
+
+class Place(NamedTuple):
+    """Where a request was made to."""
+
+    scheme: str
+    authority: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +36,12 @@ class _Sight:
 
 
 class Visitor:
-    """One connection's peer. Clients send the same block again and again, so the last one is kept at hand."""
+    """One connection's peer. Clients send the same block again and again, so what the last one says is kept at hand.
 
-    __slots__ = ("_head", "_inbound", "_protocol", "_read", "_remote", "_secure", "client", "place", "sends_files")
+    Thousands of connections are idle at a time: no more is kept than each request needs.
+    """
+
+    __slots__ = ("_head", "_is_sound", "_protocol", "_read", "_remote", "_secure", "client", "place", "sends_files")
 
     def __init__(
         self, read: Read, remote: str | None, protocol: object, *, secure: bool, sends_files: bool = False
@@ -48,17 +58,21 @@ class Visitor:
         self.client = ""  # the viewer's address, as the last head says it
         self._read = read
         self._head: Head | None = None
-        self._inbound: Inbound | None = None
+        self._is_sound = False
+
+    def sends(self, head: Head) -> bool:
+        """Whether requests with this head are taken; `client` and `place` are what it says."""
+        if head is not self._head:
+            inbound = self.inbound(head)
+            self._head, self._is_sound = head, inbound is not None
+            if inbound is not None:
+                self.client = str(inbound.facts.client or "")
+                self.place = Place(inbound.facts.scheme, inbound.facts.authority)
+        return self._is_sound
 
     def inbound(self, head: Head) -> Inbound | None:
         """A request to `/` with this head, as values; None where any would be refused."""
-        if head is not self._head:
-            try:
-                self._inbound = self._read(_Sight(head.fields, self._remote, self._secure, self._protocol), METHODS, 0)
-            except RefusedRequestError:
-                self._inbound = None
-            self._head = head
-            facts = None if self._inbound is None else self._inbound.facts
-            self.client = "" if facts is None else str(facts.client or "")
-            self.place = Place("", "") if facts is None else Place(facts.scheme, facts.authority)
-        return self._inbound
+        try:
+            return self._read(_Sight(head.fields, self._remote, self._secure, self._protocol), METHODS, 0)
+        except RefusedRequestError:
+            return None

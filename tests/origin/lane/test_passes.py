@@ -19,7 +19,7 @@ from origin.lane.visitor import Visitor
 from origin.ledger.ledger import Ledger
 from origin.ledger.memory_ledger import MemoryLedger
 from origin.serving.forwarded import TrustedProxies
-from origin.serving.inbound import Inbound, read_request
+from origin.serving.inbound import read_request
 from origin.telemetry.metrics import Metrics, Vocabulary
 from tests.auth.samples import HMAC_KEY, NOW, RING
 from tests.clock import Clock
@@ -29,10 +29,8 @@ HEAD = head_of()
 PLAIN = Claims(expires=NOW + 60, scope=PathScope.prefix("/vod/film"))
 
 
-def inbound() -> Inbound:
-    seen = Visitor(partial(read_request, proxies=TrustedProxies(())), "127.0.0.1", None, secure=False).inbound(HEAD)
-    assert seen is not None
-    return seen
+def visitor() -> Visitor:
+    return Visitor(partial(read_request, proxies=TrustedProxies(())), "127.0.0.1", None, secure=False)
 
 
 def ledger() -> Ledger:
@@ -55,7 +53,7 @@ class Door:
     def find(self, asked: bytes, path: bytes = b"/vod/film/a.ts", now: float = NOW) -> Pass | None:
         route = self.routes.find(path)
         assert route is not None
-        return self.passes.find(route, asked, HEAD, inbound(), now)
+        return self.passes.find(route, asked, HEAD, visitor(), now)
 
 
 def test_a_token_is_let_in_when_it_comes_again() -> None:

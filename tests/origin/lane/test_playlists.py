@@ -17,7 +17,8 @@ from origin.lane.answer import Told
 from origin.lane.blocks import Block
 from origin.lane.heads import Head
 from origin.lane.passes import Pass
-from origin.lane.playlists import Onwards, Place, Playlists, onwards_of
+from origin.lane.playlists import Onwards, Playlists, onwards_of
+from origin.lane.visitor import Place
 from origin.manifests.template import Spliced
 from origin.media.kinds import Kind
 from tests.auth.samples import NOW

@@ -8,7 +8,7 @@ from ipaddress import ip_network
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from origin.lane.visitor import Visitor
+from origin.lane.visitor import Place, Visitor
 from origin.serving.forwarded import TrustedProxies
 from origin.serving.inbound import Inbound, Received, read_request
 from tests.origin.lane.scenes import head_of
@@ -25,14 +25,12 @@ def test_a_head_is_read_as_the_listener_reads_it_and_once() -> None:
 
     visitor = Visitor(read, "127.0.0.1", None, secure=False)
     head = head_of(("X-Forwarded-For", "192.0.2.7"), ("X-Forwarded-Proto", "https"))
-    inbound = visitor.inbound(head)
-    assert inbound is not None
-    assert visitor.inbound(head) is inbound
+    for _ in range(3):
+        assert visitor.sends(head)
     assert asked == ["127.0.0.1"]
-    assert (inbound.facts.scheme, inbound.facts.authority, visitor.client) == ("https", "cdn.example", "192.0.2.7")
-    other = head_of(("X-Forwarded-For", "192.0.2.8"))
-    assert visitor.inbound(other) is not None
-    assert visitor.client == "192.0.2.8"
+    assert (visitor.place, visitor.client) == (Place("https", "cdn.example"), "192.0.2.7")
+    assert visitor.sends(head_of(("X-Forwarded-For", "192.0.2.8")))
+    assert (visitor.place.scheme, visitor.client) == ("http", "192.0.2.8")
 
 
 def test_a_head_that_is_refused_is_none_at_all() -> None:
@@ -41,4 +39,6 @@ def test_a_head_that_is_refused_is_none_at_all() -> None:
     assert good is not None
     assert good.facts.scheme == "https"
     no_host = replace(head_of(), fields=CIMultiDictProxy(CIMultiDict({"Host": "a/b"})))
-    assert (visitor.inbound(no_host), visitor.client) == (None, "")
+    assert visitor.inbound(no_host) is None
+    assert not visitor.sends(no_host)
+    assert visitor.sends(head_of())
