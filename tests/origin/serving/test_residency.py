@@ -52,7 +52,7 @@ async def test_others_are_answered_while_a_cold_file_is_read(tmp_path: Path, mon
         may_read.wait(20)
         return read(descriptor, span)
 
-    async with running(tmp_path) as gateway:
+    async with running(tmp_path, server={"hot_bytes": 1}) as gateway:  # no body is kept in memory
         with gateway.put("cold.m4s", cold).open("rb") as opened:
             gateway.put("hot.m4s", b"hot")
             async with gateway.wire() as waiting, gateway.wire() as others:
