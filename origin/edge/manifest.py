@@ -40,7 +40,7 @@ class Rendering:
     A rendering that all viewers share keeps each coded form once it has been made.
     """
 
-    __slots__ = ("_coded", "_digest", "_etag", "_spliced")
+    __slots__ = ("__weakref__", "_coded", "_digest", "_etag", "_spliced")
 
     def __init__(self, spliced: Spliced) -> None:
         """`spliced` has more than one part when a viewer's token goes between them."""
@@ -93,7 +93,7 @@ async def _encode(body: bytes, coding: str, effort: Effort) -> bytes:
 class Manifest:
     """One version of a manifest. It is compiled once, and every rendering of it is made once and kept."""
 
-    __slots__ = ("_busy", "_compiled", "_renderings", "body", "modified", "name_kind", "version")
+    __slots__ = ("__weakref__", "_busy", "_compiled", "_renderings", "body", "modified", "name_kind", "version")
 
     def __init__(self, body: bytes, modified: float, version: str, name_kind: Kind) -> None:
         """`modified` in Unix seconds; `version` is the store's; `name_kind` is what the name says."""

@@ -15,6 +15,7 @@ from aiohttp.http_parser import RawRequestMessage
 from multidict import CIMultiDictProxy
 
 from origin.http.conditions import Conditions
+from origin.serving.inbound import field_value
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -86,7 +87,7 @@ class Heads:
     def _head(self, fields: CIMultiDictProxy[str]) -> Head:
         lower = [(name.lower(), value) for name, value in fields.items()]
         conditions = Conditions.from_fields(lower)
-        origin, accept_encoding = _joined(fields, "Origin"), _joined(fields, "Accept-Encoding")
+        origin, accept_encoding = field_value(fields, "Origin"), field_value(fields, "Accept-Encoding")
         kind = (conditions, origin, accept_encoding)
         variant = self._variants.get(kind)
         if variant is None:
@@ -103,12 +104,6 @@ def _is_plain(message: RawRequestMessage) -> bool:
     return (
         message.method in _METHODS and message.version == (1, 1) and is_simple and is_alone and not names & _DEMANDING
     )
-
-
-def _joined(fields: CIMultiDictProxy[str], name: str) -> str | None:
-    """As `Inbound.field`."""
-    values = fields.getall(name, ())
-    return ", ".join(values) if values else None
 
 
 def _trim(kept: dict[K, V], most: int) -> None:

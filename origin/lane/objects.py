@@ -65,6 +65,8 @@ class Objects:
         try:
             version = content.info.version
             self._looked[route] = (version, now)
+            if len(self._looked) > _MOST:
+                del self._looked[next(iter(self._looked))]
             if kept is None or kept.version != version:
                 kept = self._decided(route, head, audience, content, now, is_head=is_head)
                 self._keep(key, kept, head, content, now)
@@ -122,8 +124,6 @@ class Objects:
         self._known[key] = kept
         if len(self._known) > _MOST:
             del self._known[next(iter(self._known))]
-        if len(self._looked) > _MOST:
-            del self._looked[next(iter(self._looked))]
 
 
 def _kept(version: str, told: Told, reply: Reply, block: Block) -> _Kept | None:

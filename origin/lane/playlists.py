@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
+from weakref import WeakKeyDictionary
 
 from cache import Cache, Hit, Outcome
 from origin.edge.lifetimes import Audience
@@ -19,11 +20,11 @@ from origin.lane.passes import Pass
 from origin.lane.routes import Route
 from origin.lane.visitor import Place
 
-_MOST = 4096  # header blocks remembered
+_MOST = 64  # header blocks remembered of one rendering
 
-# A rendering, a head's variant, whether it is for one viewer, coding, the seconds told of freshness and of age, and
-# whether it is a plain hit.
-_Key: TypeAlias = tuple[Rendering, int, bool, str | None, int, int, bool]
+# A head's variant, whether it is for one viewer, coding, the seconds told of freshness and of age, and whether it is a
+# plain hit.
+_Key: TypeAlias = tuple[int, bool, str | None, int, int, bool]
 
 
 class Onwards(NamedTuple):
@@ -35,27 +36,30 @@ class Onwards(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Shown:
-    """The rendering that a path was last asked for: most are always asked for alike."""
+    """The rendering that a manifest was last asked for: most are always asked for alike."""
 
-    manifest: Manifest
+    route: Route
     onward: Onward
     place: Place
     rendering: Rendering
 
-    def is_for(self, manifest: Manifest, onward: Onward, place: Place) -> bool:
+    def is_for(self, route: Route, onward: Onward, place: Place) -> bool:
         known = self.onward
         is_same = known is onward or (known.carry is onward.carry and known.name == onward.name)
-        return self.manifest is manifest and is_same and self.place == place
+        return self.route is route and is_same and self.place == place
 
 
 class Playlists:
-    """Manifests that this process holds fresh, and has rendered before."""
+    """Manifests that this process holds, and has rendered before.
+
+    What is remembered of one goes with it, so that the cache's bound is the bound of all.
+    """
 
     def __init__(self, cache: Cache[Manifest]) -> None:
         """The cache is closed by whoever made it."""
         self._cache = cache
-        self._blocks: dict[_Key, tuple[Block, Told]] = {}
-        self._shown: dict[Route, _Shown] = {}
+        self._blocks: WeakKeyDictionary[Rendering, dict[_Key, tuple[Block, Told]]] = WeakKeyDictionary()
+        self._shown: WeakKeyDictionary[Manifest, _Shown] = WeakKeyDictionary()
 
     def find(self, route: Route) -> Hit[Manifest] | None:
         """The manifest, if it is at hand; nothing is counted or begun yet."""
@@ -93,14 +97,12 @@ class Playlists:
         return Ready(told, block, etag.opaque.encode(), len(body), body)
 
     def _rendering(self, route: Route, manifest: Manifest, onward: Onward, place: Place) -> Rendering | None:
-        shown = self._shown.get(route)
-        if shown is not None and shown.is_for(manifest, onward, place):
+        shown = self._shown.get(manifest)
+        if shown is not None and shown.is_for(route, onward, place):
             return shown.rendering
         rendering = manifest.rendered(rendering_key(route.mount, onward, route.path, *place))
         if rendering is not None:
-            self._shown[route] = _Shown(manifest, onward, place, rendering)
-            if len(self._shown) > _MOST:
-                del self._shown[next(iter(self._shown))]
+            self._shown[manifest] = _Shown(route, onward, place, rendering)
         return rendering
 
     def _block(
@@ -115,8 +117,9 @@ class Playlists:
         is_private: bool,
     ) -> tuple[Block, Told]:
         left, is_plain = int(hit.entry.lifetime.fresh - hit.age_seconds), hit.outcome is Outcome.HIT
-        key = (rendering, head.variant, is_private, coding, left, int(hit.age_seconds), is_plain)
-        known = self._blocks.get(key)
+        key = (head.variant, is_private, coding, left, int(hit.age_seconds), is_plain)
+        blocks = self._blocks.setdefault(rendering, {})
+        known = blocks.get(key)
         if known is not None and (is_plain or known[1].cache == hit.outcome.value):
             return known
         manifest = hit.entry.value
@@ -131,9 +134,9 @@ class Playlists:
         reply = represent("GET", UNCONDITIONAL, representation, now, "")
         made = block_of(reply, route.mount, head.origin), told_of(manifest.kind, reply.status, hit.outcome.value)
         if manifest.modified <= now:  # otherwise Last-Modified goes with the clock
-            self._blocks[key] = made
-            if len(self._blocks) > _MOST:
-                del self._blocks[next(iter(self._blocks))]
+            blocks[key] = made
+            if len(blocks) > _MOST:
+                del blocks[next(iter(blocks))]
         return made
 
 

@@ -66,7 +66,9 @@ class FileRun:
         sends = cast("SendsFiles", transport)
         try:
             waiter = sends.sendfile(Descriptor(descriptor), self.span.start, self._length) if self._length else None
-        except (OSError, RuntimeError):  # the connection is going
+        except (OSError, RuntimeError) as error:
+            # Its header block has left: whatever followed would be taken for the body.
+            abort(transport, error)
             self._end(0)
             return True
         if waiter is None:
@@ -82,6 +84,7 @@ class FileRun:
 
     def _later(self, transport: asyncio.Transport, waiter: asyncio.Future[None]) -> None:
         if waiter.cancelled() or waiter.exception() is not None:
+            abort(transport)
             self._end(0)
         else:
             self._finish(transport)

@@ -109,11 +109,16 @@ class Inbound:
         return replace(self, facts=replace(self.facts, client=client, place=self.place_of(client)))
 
     def field(self, name: str) -> str | None:
-        """A header field's value; repeated fields are joined as RFC 9110 §5.2 says."""
-        values = self.fields.getall(name, ())
-        if not values:
-            return None
-        return values[0] if len(values) == 1 else ", ".join(values)
+        """A header field's value; see `field_value`."""
+        return field_value(self.fields, name)
+
+
+def field_value(fields: CIMultiDictProxy[str], name: str) -> str | None:
+    """The value of a header field; repeated fields are joined as RFC 9110 §5.2 says."""
+    values = fields.getall(name, ())
+    if not values:
+        return None
+    return values[0] if len(values) == 1 else ", ".join(values)
 
 
 def read_request(

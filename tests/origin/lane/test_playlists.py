@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -154,3 +156,14 @@ def test_how_a_viewer_goes_on(onward: Onward | None) -> None:
     manifest = Manifest(BODY, NOW, "v1", Kind.MEDIA_PLAYLIST)
     found = onwards_of(Pass(None, None, None, b"", onward, b"a.b"), route, b"", manifest, NOW)
     assert found == ((onward, b"a.b") if onward else (Onward(Carry.NOTHING), b""))
+
+
+async def test_nothing_is_remembered_of_a_manifest_that_is_gone() -> None:
+    stand = Stand(b"a" * 300, b"b")
+    assert stand.ask(await stand.hit()) is not None
+    gone = weakref.ref(stand.manifest)
+    stand.manifest = Manifest(BODY, NOW - 60.0, "v2", Kind.MEDIA_PLAYLIST)
+    stand.clock.advance(60)
+    await stand.hit()
+    gc.collect()
+    assert gone() is None

@@ -127,6 +127,25 @@ async def test_a_viewer_who_leaves(tmp_path: Path) -> None:
     assert descriptors_below(tmp_path) == []
 
 
+async def test_a_transport_that_refuses_is_not_left_with_half_an_answer(tmp_path: Path) -> None:
+    """Its header block has left already: another answer behind it would be taken for the body."""
+    async with peer() as it:
+        run, told = run_of(await opened(tmp_path))
+
+        class Refusing:
+            def sendfile(self, *_: object) -> None:
+                raise NotImplementedError
+
+            def __getattr__(self, name: str) -> object:
+                return getattr(it.transport, name)
+
+        it.transport.write(b"head ")
+        assert run.start(cast("asyncio.Transport", Refusing()), lambda: pytest.fail("it was over"))
+        assert told == [0]
+        assert it.transport.is_closing()
+    assert descriptors_below(tmp_path) == []
+
+
 async def test_what_takes_more_than_one_look_is_none(tmp_path: Path) -> None:
     content = await opened(tmp_path)
     assert FileRun.of(content, ByteSpan(0, WINDOW + 1)) is None
