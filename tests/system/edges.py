@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import http.client
 import shutil
-import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from tests.parts import FOLDER, find_part
 from tests.redis_server import free_port
-from tests.system.processes import wait_until
+from tests.system.processes import ran
 
 _NGINX = """\
 daemon off; master_process off; pid {folder}/pid; error_log stderr;
@@ -106,7 +106,7 @@ def nginx_in_front(folder: Path, gateway_port: int, directives: str, slice_bytes
     )
     (folder / "nginx.conf").write_text(text)
     command = [str(program), "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", "stderr"]
-    with _running(command, folder / "nginx.log", port):
+    with ran(command, folder / "nginx.log", partial(_answers, port)):
         yield port
 
 
@@ -122,7 +122,7 @@ def varnish_in_front(folder: Path, gateway_port: int, recv: str, fetch: str, por
         *_modules(program),
         *_compiler(),
     ]
-    with _running(command, folder / "varnish.log", port):
+    with ran(command, folder / "varnish.log", partial(_answers, port)):
         yield port
 
 
@@ -145,24 +145,7 @@ def _compiler() -> Sequence[str]:
     return ("-p", f"cc_command={command} -O2 -fpic -shared -nostdlib -Wl,-x -o %o %s")
 
 
-@contextmanager
-def _running(command: Sequence[str], log: Path, port: int) -> Iterator[None]:
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
-    try:
-        wait_until(lambda: _answers(process, port, log), f"{log.stem} listens")
-        yield
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _answers(process: subprocess.Popen[bytes], port: int, log: Path) -> bool:
-    assert process.poll() is None, log.read_text()[-2000:]
+def _answers(port: int) -> bool:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
         connection.request("GET", "/is-it-there")

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -145,3 +145,25 @@ def write_configuration(folder: Path, mounts: str, *, name: str = "headgate.toml
     path = folder / name
     path.write_text(f"[public]\nport = 0\n[admin]\nport = 0\n{extra}\n{mounts}\n")
     return path
+
+
+@contextlib.contextmanager
+def ran(command: Sequence[str], log: Path, is_there: Callable[[], bool]) -> Iterator[None]:
+    """Somebody else's program in the foreground, inside while it `is_there`; what it says is in `log`."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+
+    def is_up() -> bool:
+        assert process.poll() is None, log.read_text()[-2000:]
+        return is_there()
+
+    try:
+        wait_until(is_up, f"{log.stem} listens")
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

@@ -9,8 +9,8 @@ import socket
 import ssl
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from origin.realms import realm_of
 from tests.parts import find_part
 from tests.redis_server import free_port
 from tests.stories.gateway import Gateway, running
-from tests.system.processes import ROOT, wait_until
+from tests.system.processes import ROOT, ran
 from tests.tls_parts import Authority, pem_of, tls_connected
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
@@ -80,25 +80,7 @@ def adapted(name: str, changes: Mapping[str, str]) -> str:
     return text
 
 
-@contextmanager
-def ran(log: Path, *command: str, port: int) -> Iterator[None]:
-    """A program in the foreground, inside while it accepts connections."""
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
-    try:
-        wait_until(lambda: _accepts(process, port, log), f"{log.stem} listens")
-        yield
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _accepts(process: subprocess.Popen[bytes], port: int, log: Path) -> bool:
-    assert process.poll() is None, log.read_text()[-2000:]
+def _accepts(port: int) -> bool:
     try:
         socket.create_connection(("127.0.0.1", port), 5).close()
     except OSError:
@@ -136,7 +118,7 @@ async def test_nginx_speaks_http_2_and_shows_a_certificate(tmp_path: Path) -> No
         (tmp_path / "nginx.conf").write_text(adapted("nginx.conf", changes))
         process = f"daemon off; master_process off; pid {tmp_path}/pid; error_log stderr;"
         command = (str(program), "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf"), "-e", "stderr", "-g", process)
-        with ran(tmp_path / "nginx.log", *command, port=port):
+        with ran(command, tmp_path / "nginx.log", partial(_accepts, port)):
             await _plays(gateway, tmp_path, port)
         with pytest.raises((ssl.SSLError, ConnectionError)):  # whoever has no certificate
             async with tls_connected(gateway.where.public_port, INSIDE.client(), OURS) as wire:
@@ -158,7 +140,8 @@ async def test_haproxy_speaks_http_2_and_says_who_the_viewer_is(tmp_path: Path) 
             "/etc/haproxy/": f"{tmp_path}/",
         }
         (tmp_path / "haproxy.cfg").write_text(adapted("haproxy.cfg", changes))
-        with ran(tmp_path / "haproxy.log", str(program), "-db", "-f", str(tmp_path / "haproxy.cfg"), port=port):
+        command = [str(program), "-db", "-f", str(tmp_path / "haproxy.cfg")]
+        with ran(command, tmp_path / "haproxy.log", partial(_accepts, port)):
             await _plays(gateway, tmp_path, port)
             claims = Claims(
                 expires=time.time() + 600, scope=PathScope.prefix("/vod"), networks=(ip_network("127.0.0.5"),)
