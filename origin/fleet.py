@@ -10,7 +10,9 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from pathlib import Path
 
+from cache.disk import DiskUnavailable
 from cache.fleet.bus import Bus, LocalBus, RedisBus
 from cache.fleet.guard import Guard
 from cache.fleet.leases import Leases, NoLeases, RedisLeases
@@ -71,17 +73,13 @@ async def open_fleet(
     """The process's part of the fleet, closed with `stack`; `pass_on` is told of purges issued here.
 
     With a `place` the process is one of several workers, which share a file of purges, and a bus if there is no Redis.
-    Raises `BadRedisUrl`.
+    Raises `BadRedisUrl`, and `DiskUnavailable` where the disk cache has no directory.
     """
     table = PurgeTable(mounts=[mount.prefix for mount in configured.mount], longest_lifetime=LONGEST_LIFETIME)
     directory = configured.cache.disk.directory
     if directory is None and place is not None:
         directory = place.directory
-    file = None
-    if directory is not None:
-        await asyncio.to_thread(directory.mkdir, parents=True, exist_ok=True)
-        file = PurgeFileOnDisk(directory / "purges")
-        stack.callback(file.close)
+    file = None if directory is None else await _open_purge_file(directory, stack)
     desk = partial(
         PurgeDesk,
         table,
@@ -116,6 +114,17 @@ async def open_fleet(
     stored = RedisPurges(link, namespace=namespace, longest_lifetime=LONGEST_LIFETIME, new_id=_new_id)
     shared = desk(fleet=(bus, stored))
     return FleetParts(bus, leases, relay, table, shared, place, (bus.run, shared.follow))
+
+
+async def _open_purge_file(directory: Path, stack: AsyncExitStack) -> PurgeFileOnDisk:
+    try:
+        await asyncio.to_thread(directory.mkdir, parents=True, exist_ok=True)
+    except OSError as error:
+        # It is wanted here first, ahead of the disk cache itself.
+        raise DiskUnavailable(f"its directory cannot be made: {type(error).__name__}") from error
+    file = PurgeFileOnDisk(directory / "purges")
+    stack.callback(file.close)
+    return file
 
 
 def _open_relay(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from cache.disk import DiskUnavailable
 from cache.fleet.leases import NoLeases, RedisLeases
 from cache.fleet.purging import Fleet, Wanted
 from cache.purges import Scope
@@ -46,6 +47,13 @@ async def test_alone_every_lease_is_granted_and_purges_are_in_force_here(tmp_pat
         assert judge("/vod/a.ts", ("film",), before) is Purged.HARD
         assert judge("/live/a.ts", (), before) is Purged.NONE
         assert judge("/vod/a.ts", ("film",), time.time() + 1) is Purged.NONE
+
+
+async def test_a_directory_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    async with AsyncExitStack() as stack:
+        with pytest.raises(DiskUnavailable, match="its directory cannot be made"):
+            await opened(configured(tmp_path, disk={"directory": "file/disk"}), stack)
 
 
 async def test_purges_outlive_the_process_beside_the_disk_cache(tmp_path: Path) -> None:
