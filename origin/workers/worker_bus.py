@@ -39,6 +39,7 @@ class WorkerBus(Ears):
         self._name = f"{place.slot}-{os.getpid()}-{secrets.token_hex(4)}{_SOCKET}"
         self._recorder = recorder
         self._is_listening = False
+        self._is_hanging_up = False
         self._wake = asyncio.Event()
         self._speaking: dict[str, asyncio.WriteTransport] = {}
         self._hearing: set[asyncio.Transport] = set()
@@ -79,6 +80,7 @@ class WorkerBus(Ears):
             await asyncio.sleep(_LOOK_EVERY)
 
     async def _listen(self) -> None:
+        self._is_hanging_up = False
         directory = await asyncio.to_thread(self._open_directory)
         try:
             listening = await asyncio.to_thread(self._bind, directory)
@@ -130,8 +132,11 @@ class WorkerBus(Ears):
     def _hearer(self) -> _Hearer:
         return _Hearer(self._heard, self._hearing, self._met)
 
-    def _met(self) -> None:
+    def _met(self, transport: asyncio.Transport) -> None:
         """Somebody speaks to us from now on: what was said before was missed."""
+        if self._is_hanging_up:  # the server accepts until it is closed, a moment later
+            transport.abort()
+            return
         self._wake.set()
         self._tell(is_connected=True)
 
@@ -143,6 +148,7 @@ class WorkerBus(Ears):
             self._deliver(*read[1:])
 
     def _hang_up(self) -> None:
+        self._is_hanging_up = True
         for transport in (*self._speaking.values(), *self._hearing):
             transport.abort()
         self._speaking.clear()
@@ -174,7 +180,7 @@ class _Hearer(asyncio.Protocol):
     """What another worker says."""
 
     def __init__(
-        self, heard: Callable[[bytes], None], hearing: set[asyncio.Transport], met: Callable[[], None]
+        self, heard: Callable[[bytes], None], hearing: set[asyncio.Transport], met: Callable[[asyncio.Transport], None]
     ) -> None:
         self._heard = heard
         self._hearing = hearing
@@ -184,7 +190,7 @@ class _Hearer(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self._hearing.add(self._transport)
-        self._met()
+        self._met(self._transport)
 
     def data_received(self, data: bytes) -> None:
         self._data += data

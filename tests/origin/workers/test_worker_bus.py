@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import threading
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
@@ -86,6 +87,37 @@ async def test_who_comes_later_is_found_and_tells_that_there_may_be_news(tmp_pat
         while early.others:
             await asyncio.sleep(0.01)
         early.publish("news", b"to nobody")
+
+
+async def test_who_connects_while_it_ends_is_hung_up_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its socket is shown until it has been removed, and removing takes a moment."""
+    remove = worker_bus._remove  # the moment
+    is_removing, may_remove = threading.Event(), threading.Event()
+
+    def slow(directory: int, name: str) -> None:
+        is_removing.set()
+        may_remove.wait(10)
+        remove(directory, name)
+
+    async with met(tmp_path, 1):
+        (name,) = sockets(tmp_path)
+        directory = os.open(tmp_path / "bus", os.O_RDONLY)
+        monkeypatch.setattr(worker_bus, "_remove", slow)
+
+        async def late() -> bytes:
+            await asyncio.to_thread(is_removing.wait, 10)
+            reader, writer = await asyncio.open_unix_connection(f"/proc/self/fd/{directory}/{name}")
+            may_remove.set()
+            said = b""
+            with suppress(ConnectionResetError):
+                said = await reader.read()
+            writer.close()
+            return said
+
+        coming = asyncio.create_task(late())
+        await asyncio.sleep(0)
+    assert await coming == b""
+    os.close(directory)
 
 
 async def test_the_dead_are_skipped_and_their_sockets_removed(tmp_path: Path) -> None:
